@@ -1,0 +1,1 @@
+export type { BlockSource, ByteStream, CallOptions, Extent, MappedBlocks } from '@holdfast/disk-image'

@@ -1,0 +1,43 @@
+export type { BackupRequest, BackupResult, BackupSink, Base, BlocksItem, Disk, Receipt, StreamItem } from './backup.ts'
+export type { BlockSource, ByteStream, CallOptions, Extent, MappedBlocks } from './blocks.ts'
+export type { Check } from './check.ts'
+export type { Clock, Ids } from './clock.ts'
+export { type ErrorCode, type ErrorCodeEntry, errorCodes } from './error-codes.ts'
+export { codeOf, HoldfastError, type HoldfastErrorOptions } from './errors.ts'
+export type { Fence, FenceResult, Observation, Observer } from './failover.ts'
+export type { Json } from './json.ts'
+export type { Logger } from './logger.ts'
+export type { Notification, Notifier } from './notifier.ts'
+export type { PowerAbility, ProbeAbility, Provider, Snapshot, SnapshotAbility } from './provider.ts'
+export type { Repository, StoredBytes } from './repository.ts'
+export type { ArchiveEntry, RestoreRequest, RestoreResult, RestoreSource, StoredDisk, StoredFile } from './restore.ts'
+export type { Intent, Mark, OpenIntent, RunContext } from './run-context.ts'
+export type { Scheduler } from './scheduler.ts'
+export type {
+  Catalog,
+  Cursor,
+  FailoverEvent,
+  Flags,
+  Lease,
+  ManifestRef,
+  NodeReport,
+  NodeStore,
+  OutboxEvent,
+  OutboxStore,
+  Outcome,
+  PlanRow,
+  PlanStore,
+  PointRow,
+  PointStore,
+  Replication,
+  ReplicationStore,
+  Resource,
+  Run,
+  RunRequest,
+  RunState,
+  RunStore,
+  Store,
+  StoredIntent,
+  StoreTime,
+} from './store.ts'
+export type { Machine, Workload, WorkloadRef } from './workload.ts'

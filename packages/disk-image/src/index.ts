@@ -1,0 +1,1 @@
+export type { BlockSource, ByteStream, CallOptions, Extent, Failure, MappedBlocks } from './blocks.ts'
