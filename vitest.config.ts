@@ -4,6 +4,12 @@ const source = { resolve: { conditions: ['@holdfast/source'] }, ssr: { resolve: 
 
 export default defineConfig({
   test: {
+    reporters: ['default', './scripts/peers/peers-reporter.ts'],
+    // Nothing is written beside the temporary folders of the tests, so a second user can run them in the same checkout.
+    cache: false,
+    // Not a measure of speed: a busy machine with two cores is slow, a test that hangs is found all the same.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     projects: [
       {
         ...source,

@@ -1,1 +1,1 @@
-export {}
+export { type DockerOptions, docker } from './docker-provider.ts'

@@ -8,6 +8,11 @@ export interface ErrorCodeEntry {
 /** Every code that leaves a Holdfast package. `docs/errors.md` is generated from this table. */
 export const errorCodes = {
   ABORTED: { meaning: 'The call was cancelled before it was finished.', retryable: true, remedy: 'Run it again if it is still wanted.' },
+  ACCESS_DENIED: {
+    meaning: 'The platform or a file refuses this user.',
+    retryable: false,
+    remedy: 'Give the account the right that the message names, or use another account.',
+  },
   BASE_LOST: {
     meaning: 'The platform cannot build on the last checkpoint any more.',
     retryable: true,
@@ -39,6 +44,11 @@ export const errorCodes = {
     meaning: 'The repository is owned by another catalog. It can be read, not changed.',
     retryable: false,
     remedy: "Call engine.rescan({ repository, takeOver: '<storeId shown>' }) if the other catalog is gone for good.",
+  },
+  IMAGE_DAMAGED: {
+    meaning: 'A disk image or its sums file contradicts itself.',
+    retryable: false,
+    remedy: 'Use another copy of this image; do not use data from this one.',
   },
   INTERNAL: { meaning: 'Something that should be impossible happened.', retryable: false, remedy: 'Report it with the log.' },
   INVALID_OPTIONS: {
@@ -79,6 +89,11 @@ export const errorCodes = {
     remedy: 'Remove the pin or hold, or delete what builds on it first.',
   },
   PROVIDER_FAILED: { meaning: 'The platform refused or broke a request.', retryable: true, remedy: 'Read the cause shown.' },
+  READ_FAILED: {
+    meaning: 'A file could not be read.',
+    retryable: true,
+    remedy: 'Check permissions and the disk the file is on, then try again.',
+  },
   REPOSITORY_CHANGED: {
     meaning: 'The repository is not the one that this catalog knows under this name.',
     retryable: false,
@@ -88,6 +103,11 @@ export const errorCodes = {
     meaning: 'repository.json does not verify.',
     retryable: false,
     remedy: 'Restore repository.json from a copy, or take the repository over by a rescan.',
+  },
+  REPOSITORY_FAILED: {
+    meaning: 'The storage of the repository refused or broke a request.',
+    retryable: true,
+    remedy: 'Read the cause shown, and check the disk or share that holds the repository.',
   },
   REPOSITORY_MISSING: {
     meaning: 'The folder of the repository is there but empty, or not there: it is probably not mounted.',
@@ -108,10 +128,20 @@ export const errorCodes = {
     remedy: 'Check the connection to the platform and to the repository.',
   },
   STORE_BUSY: { meaning: 'The catalog is busy.', retryable: true, remedy: 'Try again in a moment.' },
+  STORE_FAILED: {
+    meaning: 'The catalog cannot be opened, read or written.',
+    retryable: false,
+    remedy: 'Read the message: it names the file and what is wrong with it.',
+  },
   STORE_NEWER: {
     meaning: 'The catalog was written by a newer version of Holdfast.',
     retryable: false,
     remedy: 'Update Holdfast on this host.',
+  },
+  TIMED_OUT: {
+    meaning: 'A call did not finish within its time limit.',
+    retryable: true,
+    remedy: 'Check that the peer named in the message answers, then try again.',
   },
   TRUNCATED: {
     meaning: 'A stream ended before its end mark.',
@@ -122,6 +152,11 @@ export const errorCodes = {
     meaning: 'What a run made on the platform could not be removed yet.',
     retryable: true,
     remedy: 'Nothing at first: it is tried again. If it goes on, read the cause.',
+  },
+  UNREACHABLE: {
+    meaning: 'The platform does not answer at the address given.',
+    retryable: true,
+    remedy: 'Check the address and whether the platform is running.',
   },
   UNSUPPORTED: { meaning: 'This combination is not supported.', retryable: false, remedy: 'Read the message for what is.' },
   UNSUPPORTED_FORMAT: {

@@ -5,6 +5,30 @@ export type { Clock, Ids } from './clock.ts'
 export { type ErrorCode, type ErrorCodeEntry, errorCodes } from './error-codes.ts'
 export { codeOf, HoldfastError, type HoldfastErrorOptions } from './errors.ts'
 export type { Fence, FenceResult, Observation, Observer } from './failover.ts'
+export type { FileSystem, FileSystemEntry, OpenFile } from './file-system.ts'
+export {
+  abortError,
+  assertSafeName,
+  assertSafePath,
+  bytesOf,
+  collectBytes,
+  formatBytes,
+  formatDuration,
+  invalidOptions,
+  isErrorCode,
+  mapError,
+  nearest,
+  type OptionsIssue,
+  type OptionsMistake,
+  type OptionsSchema,
+  type Pull,
+  parseStrict,
+  pathText,
+  pullFrom,
+  showValue,
+  throwIfAborted,
+  withDeadline,
+} from './helpers/index.ts'
 export type { Json } from './json.ts'
 export type { Logger } from './logger.ts'
 export type { Notification, Notifier } from './notifier.ts'

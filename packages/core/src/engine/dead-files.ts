@@ -1,0 +1,61 @@
+import { filesOfManifest } from '../model/manifest-files.ts'
+import { flagFiles } from '../model/flags.ts'
+import { manifestPath } from '../model/names.ts'
+import type { CallOptions } from '../spec/blocks.ts'
+import type { Repository } from '../spec/repository.ts'
+import type { ManifestRef } from '../spec/store.ts'
+import { readNumber, viewFolder } from './point-folder.ts'
+
+/** What the removal of dead numbers left behind. */
+export interface DeadFiles {
+  /** A live manifest is left: the point still exists. */
+  readonly live: boolean
+  /** Some manifest could not be read, so nothing was deleted that it might name. */
+  readonly unsure: boolean
+  readonly deletedBytes: number
+}
+
+/**
+ * Deletes the files of dead numbers of one folder, unless a live manifest still names them (rule named-stays). Dead numbers are made durable
+ * before the first file goes (rule sync-deletes): after a power loss no manifest may come back whose files are gone.
+ */
+export async function removeDeadFiles(repository: Repository, where: Omit<ManifestRef, 'number'>, options: CallOptions, also?: number): Promise<DeadFiles> {
+  const view = await viewFolder(repository, where.folder, options)
+  const dead: number[] = []
+  const named = new Set<string>()
+  let live = false
+  for (const number of new Set([...view.manifests, ...view.withFiles, ...(also === undefined ? [] : [also])])) {
+    const seen = await readNumber(repository, { ...where, number }, options)
+    if (seen.state === 'damaged') return { live: true, unsure: true, deletedBytes: 0 }
+    if (seen.state === 'dead') dead.push(number)
+    if (seen.state !== 'live') continue
+    live = true
+    for (const file of filesOfManifest(seen.manifest)) named.add(`${where.folder}/${file}`)
+  }
+  if (dead.length === 0) return { live, unsure: false, deletedBytes: 0 }
+  await repository.sync(where.folder, options)
+  let deletedBytes = 0
+  for (const number of dead) {
+    const prefix = `${where.folder}/${number}/`
+    const files = view.files.filter((file) => file.path.startsWith(prefix))
+    const going = files.filter((file) => !named.has(file.path))
+    for (const file of going) {
+      await repository.delete(file.path, options)
+      deletedBytes += file.size
+    }
+    // Nothing below is named any more: what killed writers left invisible goes too.
+    if (![...named].some((path) => path.startsWith(prefix))) await repository.delete(prefix, options)
+  }
+  return { live, unsure: false, deletedBytes }
+}
+
+/** Flags belong to the point; they go when its last manifest is dead. */
+export async function removeFlagFiles(repository: Repository, folder: string, options: CallOptions): Promise<void> {
+  for (const name of flagFiles) await repository.delete(`${folder}/${name}`, options)
+}
+
+/** After the grace time no late request of a dead attempt can arrive any more, and the empty manifest may go. */
+export async function removeDeadManifest(repository: Repository, reference: ManifestRef, options: CallOptions): Promise<void> {
+  const seen = await readNumber(repository, reference, options)
+  if (seen.state === 'dead') await repository.delete(manifestPath(reference.folder, reference.number), options)
+}

@@ -1,0 +1,46 @@
+import { isoTime, parseWorkloadKey, workloadKey } from '../model/names.ts'
+import { pointSummary } from '../model/point-row.ts'
+import type { CallOptions } from '../spec/blocks.ts'
+import { HoldfastError } from '../spec/errors.ts'
+import type { WorkloadRef } from '../spec/workload.ts'
+import { type PointView, pointsOf } from './catalog-view.ts'
+import type { PointChoice, PointInfo } from './engine.ts'
+import { requireOwnership } from './ownership.ts'
+import { type EngineParts, repositoryNamed } from './parts.ts'
+import { changeFlags, type FlagPatch } from './point-flags.ts'
+
+async function* viewsOf(parts: EngineParts, repository: string, options: CallOptions): AsyncGenerator<PointView, void, undefined> {
+  repositoryNamed(parts, repository)
+  for await (const workload of parts.store.points.workloads(repository, options)) {
+    yield* pointsOf(await parts.store.points.catalog(repository, workload, options))
+  }
+}
+
+export async function listPoints(parts: EngineParts, filter: { readonly repository: string; readonly workload?: WorkloadRef }, options: CallOptions): Promise<readonly PointInfo[]> {
+  const found: PointInfo[] = []
+  const wanted = filter.workload && workloadKey(filter.workload)
+  for await (const { current } of viewsOf(parts, filter.repository, options)) {
+    if (wanted !== undefined && current.workload !== wanted) continue
+    found.push({
+      id: current.pointId,
+      repository: current.repository,
+      workload: workloadKey(parseWorkloadKey(current.workload)),
+      sequence: current.sequence,
+      createdAt: isoTime(current.createdAt),
+      parents: current.parents,
+      flags: current.flags,
+      summary: pointSummary(current),
+    })
+  }
+  return found
+}
+
+export async function changePointFlags(parts: EngineParts, choice: PointChoice, patch: FlagPatch, options: CallOptions): Promise<void> {
+  await requireOwnership(parts, choice.repository, options)
+  for await (const { current } of viewsOf(parts, choice.repository, options)) {
+    if (current.pointId !== choice.point) continue
+    await changeFlags(parts, { repository: choice.repository, folder: current.folder }, patch, options)
+    return
+  }
+  throw new HoldfastError('NOT_FOUND', `There is no point ${choice.point} in repository "${choice.repository}".`, { remedy: 'List the points with engine.points({ repository }).' })
+}

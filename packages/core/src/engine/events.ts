@@ -1,0 +1,68 @@
+import { EventEmitter } from 'eventemitter3'
+import type { Logger } from '../spec/logger.ts'
+import type { RunState } from '../spec/store.ts'
+
+/** What every event about a run carries. */
+export interface RunEvent {
+  readonly id: string
+  readonly key: string
+  readonly operation: string
+  readonly attempt: number
+  readonly workload?: string
+  readonly plan?: string
+}
+
+/** Names and payloads of the events of one engine. They tell what this process did; the store's outbox tells what happened anywhere. */
+export interface EngineEvents {
+  'run-queued': RunEvent
+  'run-started': RunEvent
+  /** The attempt failed and the run is queued again. */
+  'run-retried': RunEvent & { readonly error: unknown; readonly delayMs: number }
+  'run-finished': RunEvent & { readonly state: RunState; readonly result?: unknown; readonly error?: unknown }
+  /** A manifest is durable: from here on the point exists, whatever happens next. */
+  'point-committed': RunEvent & { readonly repository: string; readonly point: string }
+  'point-deleted': { readonly repository: string; readonly point: string }
+  'point-damaged': { readonly repository: string; readonly point: string; readonly file: string; readonly message: string }
+  'undo-failed': { readonly provider: string; readonly kind: string; readonly error: unknown }
+  warning: { readonly code: string; readonly message: string; readonly cause?: unknown }
+}
+
+export type EventName = keyof EngineEvents
+export type EventListener<Name extends EventName> = (event: EngineEvents[Name]) => void
+
+/** Listeners are guests: one that throws becomes a warning in the log and never a failed backup. */
+export interface EventHub {
+  on<Name extends EventName>(name: Name, listener: EventListener<Name>): void
+  off<Name extends EventName>(name: Name, listener: EventListener<Name>): void
+  emit<Name extends EventName>(name: Name, event: EngineEvents[Name]): void
+}
+
+export function createEventHub(logger: Logger): EventHub {
+  const emitter = new EventEmitter<Record<string, [unknown]>>()
+  const listeners = new Map<unknown, (event: unknown) => void>()
+  const failed = (name: string, error: unknown) => {
+    logger.warn(`A listener of "${name}" threw.`, { code: 'LISTENER_FAILED', error: String(error) })
+  }
+  return {
+    on(name, listener) {
+      const guarded = (event: unknown) => {
+        try {
+          const answer = (listener as (event: unknown) => unknown)(event)
+          if (answer instanceof Promise) answer.catch((error: unknown) => failed(name, error))
+        } catch (error) {
+          failed(name, error)
+        }
+      }
+      listeners.set(listener, guarded)
+      emitter.on(name, guarded)
+    },
+    off(name, listener) {
+      const guarded = listeners.get(listener)
+      if (guarded) emitter.off(name, guarded)
+      listeners.delete(listener)
+    },
+    emit(name, event) {
+      emitter.emit(name, event)
+    },
+  }
+}

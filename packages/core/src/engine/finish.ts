@@ -1,0 +1,140 @@
+import { pointRow } from '../model/point-row.ts'
+import type { Manifest } from '../model/manifest.ts'
+import type { BackupOutcome, ItemOutcome } from '../model/run-outcome.ts'
+import type { CallOptions } from '../spec/blocks.ts'
+import { codeOf, HoldfastError } from '../spec/errors.ts'
+import type { Json } from '../spec/json.ts'
+import type { RestoreResult } from '../spec/restore.ts'
+import type { ManifestRef, Outcome, OutboxEvent, PointRow, Run, StoredIntent } from '../spec/store.ts'
+import type { Attempt } from './attempt.ts'
+import type { RunEvent } from './events.ts'
+import { isOpen, undoOfRun } from './intents.ts'
+import { cleanUp, type EngineParts } from './parts.ts'
+
+const finishTries = 5
+
+/** What an operation comes back with when its work is done. */
+export interface Success {
+  readonly result: Json
+  readonly points?: readonly PointRow[]
+  /** Intents of this attempt that shall stay; all others are undone. Empty for a test restore. */
+  readonly kept?: ReadonlySet<string>
+}
+
+export function runEvent(attempt: Attempt): RunEvent {
+  const { run } = attempt
+  return {
+    id: run.id,
+    key: run.key,
+    operation: run.operation,
+    attempt: run.attempt,
+    ...(run.workload !== undefined && { workload: run.workload }),
+    ...(run.planId !== undefined && { plan: run.planId }),
+  }
+}
+
+/** Results are plain data: what is stored is what a caller gets. */
+export function plainResult(result: object): Json {
+  return JSON.parse(JSON.stringify(result)) as Json
+}
+
+/** A backup's result, told the same way whether this attempt committed it or found it committed. */
+export function committedSuccess(reference: ManifestRef, manifest: Manifest): Success {
+  const items: readonly ItemOutcome[] = manifest.items.map((item) =>
+    item.type === 'disk'
+      ? { name: item.disk.name, form: item.form, reason: item.reason, size: item.disk.size, stored: item.file.size }
+      : { name: item.name, form: item.form, size: item.size, stored: item.file.size },
+  )
+  const { point, number, createdAt, consistency, bytes, skipped, warnings } = manifest
+  const outcome: BackupOutcome = { repository: reference.repository, point, number, createdAt, consistency, bytes, items, skipped, warnings }
+  return { result: plainResult(outcome), points: [pointRow(reference.repository, manifest)] }
+}
+
+/** A restore that an earlier attempt had delivered on the platform before it could say so. */
+export function deliveredResult(run: Run, delivered: RestoreResult): Json {
+  const input = run.input as { readonly [name: string]: Json }
+  return { repository: input.repository ?? null, point: input.point ?? null, provider: input.provider ?? null, purpose: input.purpose ?? null, workload: delivered.workload }
+}
+
+/** The run becomes final and holds nothing; then what it made for itself is undone. Whoever dies in between leaves the undo to the next one. */
+export async function finishSucceeded(parts: EngineParts, attempt: Attempt, success: Success): Promise<void> {
+  const remaining = attempt
+    .intents()
+    .filter((intent) => !isOpen(intent) || !(intent.kept || success.kept?.has(intent.id)))
+    .map((intent) => ({ ...intent, kept: false }))
+  await finishRun(parts, attempt, { state: 'succeeded', result: success.result, points: success.points ?? [], follow: [] }, remaining)
+  for (const row of success.points ?? []) {
+    parts.events.emit('point-committed', { ...runEvent(attempt), repository: row.repository, point: row.pointId })
+  }
+  parts.events.emit('run-finished', { ...runEvent(attempt), state: 'succeeded', result: success.result })
+  await undoRemaining(parts, attempt, remaining)
+}
+
+/** The attempt ends without a result. Its intents were undone by settle; those that could not be stay open. */
+export async function finishFailed(parts: EngineParts, attempt: Attempt, outcome: Outcome & { readonly state: 'queued' | 'failed' | 'cancelled' }, error: unknown): Promise<void> {
+  await finishRun(parts, attempt, outcome, attempt.intents())
+  if (outcome.state === 'queued') parts.events.emit('run-retried', { ...runEvent(attempt), error, delayMs: outcome.delay })
+  else parts.events.emit('run-finished', { ...runEvent(attempt), state: outcome.state, error })
+}
+
+async function undoRemaining(parts: EngineParts, attempt: Attempt, remaining: readonly StoredIntent[]): Promise<void> {
+  const open = remaining.filter(isOpen)
+  if (open.length === 0) return
+  try {
+    await cleanUp(parts, (options) => undoOfRun(parts, attempt.run, open, attempt.mark, options))
+  } catch (error) {
+    parts.logger.warn('The run succeeded; what it left behind is undone later.', { run: attempt.run.key, error: String(error) })
+  }
+}
+
+async function finishRun(parts: EngineParts, attempt: Attempt, outcome: Outcome, intents: readonly StoredIntent[]): Promise<void> {
+  await cleanUp(parts, async (options) => {
+    for (let tried = 1; ; tried++) {
+      try {
+        await parts.store.runs.finish(attempt.lease, outcome, intents, [transitionEvent(attempt, outcome)], options)
+        return
+      } catch (error) {
+        if (tried > 1 && codeOf(error) === 'STALE_LEASE' && (await finishedByUs(parts, attempt, outcome, options))) return
+        if (tried === finishTries || codeOf(error) === 'STALE_LEASE' || !(error as { retryable?: boolean }).retryable) throw error
+        await parts.clock.sleep(50 * tried, options)
+      }
+    }
+  })
+}
+
+/** The answer to an earlier try may have been lost although the transaction was made. */
+async function finishedByUs(parts: EngineParts, attempt: Attempt, outcome: Outcome, options: CallOptions): Promise<boolean> {
+  const run = await parts.store.runs.get(attempt.run.id, options)
+  return run !== undefined && run.attempt === attempt.run.attempt && run.state === outcome.state
+}
+
+/** Its id is a function of the transition, so that writing it twice keeps one. */
+function transitionEvent(attempt: Attempt, outcome: Outcome): OutboxEvent {
+  const { run } = attempt
+  const type = outcome.state === 'queued' ? 'run-retried' : `run-${outcome.state}`
+  const severity = outcome.state === 'succeeded' ? 'info' : outcome.state === 'queued' ? 'warning' : 'error'
+  const what = `${run.operation}${run.workload === undefined ? '' : ` of ${run.workload}`}`
+  const error = 'error' in outcome && outcome.error !== undefined ? outcome.error : undefined
+  return {
+    id: `${run.id}/${run.attempt}/${type}`,
+    event: {
+      type,
+      severity,
+      text: outcome.state === 'succeeded' ? `${what} succeeded.` : `${what}: ${messageOf(error)}`,
+      data: { run: run.id, key: run.key, operation: run.operation, attempt: run.attempt, ...(error !== undefined && { error }) },
+    },
+  }
+}
+
+function messageOf(error: Json | undefined): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : 'it is queued again.'
+}
+
+/** An error as the store keeps it: JSON, without a stack, and without what may hold a secret. */
+export function errorJson(error: unknown): { readonly [key: string]: Json } {
+  if (HoldfastError.isInstance(error)) {
+    return { code: error.code, message: error.message, remedy: error.remedy, retryable: error.retryable, ...(error.details !== undefined && { details: error.details }) }
+  }
+  const code = codeOf(error)
+  return { code: code ?? 'INTERNAL', message: error instanceof Error ? error.message : String(error), retryable: false }
+}

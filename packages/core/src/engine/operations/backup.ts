@@ -1,0 +1,170 @@
+import { encodeManifest, type Manifest } from '../../model/manifest.ts'
+import { isoTime, manifestPath, pointFolder, pointOf, workloadFolder } from '../../model/names.ts'
+import type { BackupInput } from '../../model/run-input.ts'
+import type { Base } from '../../spec/backup.ts'
+import type { CallOptions } from '../../spec/blocks.ts'
+import { codeOf, HoldfastError } from '../../spec/errors.ts'
+import { bytesOf } from '../../spec/helpers/index.ts'
+import type { ManifestRef } from '../../spec/store.ts'
+import type { Workload } from '../../spec/workload.ts'
+import { createBackupSink } from '../../transfer/index.ts'
+import { softwareName, softwareVersion } from '../../version.ts'
+import type { Attempt } from '../attempt.ts'
+import { baseDisks, type BaseChain, newestBase } from '../base-chain.ts'
+
+import { committedSuccess, type Success } from '../finish.ts'
+import { createRunContext } from '../intents.ts'
+import { requireOwnership } from '../ownership.ts'
+import { cleanUp, type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
+import { committedManifest, nextNumber, readNumber } from '../point-folder.ts'
+import { settle } from '../settle.ts'
+import { findPointFolder } from '../find-point-folder.ts'
+
+/** Where this run's point lies, and what it needs to know before it starts. */
+interface Ground {
+  readonly input: BackupInput
+  readonly workload: Workload
+  readonly repositoryId: string
+  readonly folder: string
+}
+
+/** Undefined: settling found the run committed and has finished it. */
+export async function backup(parts: EngineParts, attempt: Attempt, input: BackupInput): Promise<Success | undefined> {
+  const options = { signal: attempt.signal }
+  attempt.meter.step('looking up the workload')
+  const workload = await findWorkload(parts, input, options)
+  const { repositoryId } = await requireOwnership(parts, input.repository, options)
+  const home = workloadFolder(input.workload)
+  const folder = (await findPointFolder(repositoryNamed(parts, input.repository), home, attempt.run.key, options)) ?? `${home}/${pointFolder(attempt.run.dueAt, attempt.run.key)}`
+  const ground: Ground = { input, workload, repositoryId, folder }
+  const already = await adoptCommitted(parts, attempt, ground, options)
+  if (already) return already
+  const base = await newestBase(parts, ground, options)
+  try {
+    return await backUpOnce(parts, attempt, ground, base)
+  } catch (error) {
+    if (codeOf(error) !== 'BASE_LOST' || !base.chain) throw error
+    // The platform cannot build on its checkpoint: the number is given up and the same attempt makes a full. It costs no failure.
+    if (await settle(parts, attempt)) return undefined
+    const reason = `the base was lost: ${error instanceof Error ? error.message : String(error)}`
+    attempt.warn('BASE_LOST', `${workload.name}: a full backup is made instead, because ${reason}`)
+    return await backUpOnce(parts, attempt, ground, { ...base, chain: undefined, reason })
+  }
+}
+
+async function findWorkload(parts: EngineParts, input: BackupInput, options: CallOptions): Promise<Workload> {
+  const { provider, id } = input.workload
+  for await (const workload of providerNamed(parts, provider).workloads({ ...options, id })) if (workload.id === id) return workload
+  throw new HoldfastError('NOT_FOUND', `${provider} has no workload "${id}".`, { remedy: 'Check the id; the provider lists what there is.' })
+}
+
+/** The database may have been rolled back, or another attempt has committed: what this run has made already is looked for first (rule probe). */
+async function adoptCommitted(parts: EngineParts, attempt: Attempt, ground: Ground, options: CallOptions): Promise<Success | undefined> {
+  const repository = repositoryNamed(parts, ground.input.repository)
+  const where = { repository: ground.input.repository, folder: ground.folder }
+  await repository.sync(ground.folder, options)
+  const found = await committedManifest(repository, where, options)
+  if (!found) return undefined
+  if (found.manifest.runKey !== attempt.run.key) throw new HoldfastError('INTERNAL', `${ground.folder} holds a point of another run: ${found.manifest.runKey}.`)
+  await attempt.aim({ target: found.reference, reads: [] }, options)
+  const again = await readNumber(repository, found.reference, options)
+  if (again.state !== 'live') throw new HoldfastError('NUMBER_TAKEN', `${manifestPath(found.reference.folder, found.reference.number)} was deleted meanwhile.`)
+  await repository.sync(ground.folder, options)
+  return committedSuccess(found.reference, again.manifest)
+}
+
+async function backUpOnce(parts: EngineParts, attempt: Attempt, ground: Ground, base: BaseChain): Promise<Success> {
+  const options = { signal: attempt.signal }
+  const { input, workload, folder } = ground
+  const repository = repositoryNamed(parts, input.repository)
+  const number = await nextNumber(repository, { repository: input.repository, folder }, base.highestNumberOf(folder), options)
+  const target: ManifestRef = { repository: input.repository, folder, number }
+  await attempt.aim({ target, reads: base.chain?.map((each) => each.reference) ?? [] }, options)
+
+  const backupSink = createBackupSink({
+    repository,
+    folder,
+    number,
+    compression: input.compression,
+    ...(base.chain && { base: baseDisks(base.chain) }),
+    ...(base.reason !== undefined && { fullReason: base.reason }),
+    meter: attempt.meter,
+    clock: parts.clock,
+    stallMs: parts.stallMs,
+    ...(parts.bytesPerSecond !== undefined && { bytesPerSecond: parts.bytesPerSecond }),
+    signal: attempt.signal,
+  })
+  const kept = new Set<string>()
+  const provider = providerNamed(parts, input.workload.provider)
+  const request = { workload: workload.id, options: input.options, ...(base.chain && { base: baseOf(base.chain) }) }
+  const context = createRunContext(parts, attempt, input.workload.provider, kept, attempt.signal)
+  const { result, stored } = await disposing(backupSink, async () => {
+    const result = await provider.backup(request, backupSink.sink, context)
+    return { result, stored: await backupSink.finish(options) }
+  })
+  await attempt.changeIntents((intents) => intents.map((each) => (kept.has(each.id) ? { ...each, kept: true } : each)), options)
+  const manifest: Manifest = {
+    formatVersion: 1,
+    repositoryId: ground.repositoryId,
+    folder,
+    number,
+    point: pointOf(target),
+    createdAt: isoTime(parts.clock.now()),
+    due: isoTime(attempt.run.dueAt),
+    workload: { ...workload, provider: input.workload.provider },
+    providerKind: provider.kind,
+    ...(result.machine && { machine: result.machine }),
+    ...(attempt.run.planId !== undefined && { plan: attempt.run.planId }),
+    runKey: attempt.run.key,
+    attempt: attempt.run.attempt,
+    sequence: base.sequence,
+    parents: Object.fromEntries(stored.items.flatMap((item) => (item.type === 'disk' && item.parent !== undefined ? [[item.disk.key, item.parent]] : []))),
+    items: stored.items,
+    description: result.description,
+    ...(result.checkpoint !== undefined && { checkpoint: result.checkpoint }),
+    consistency: result.consistency,
+    skipped: result.skipped,
+    bytes: stored.bytes,
+    warnings: attempt.warnings,
+    software: { name: softwareName, version: softwareVersion },
+  }
+  return await commit(parts, attempt, target, manifest)
+}
+
+function baseOf(chain: NonNullable<BaseChain['chain']>): Base {
+  const newest = chain[0]?.manifest
+  const disks = newest?.items.flatMap((item) => (item.type === 'disk' ? [{ key: item.disk.key, size: item.disk.size }] : [])) ?? []
+  return { disks, ...(newest?.checkpoint !== undefined && { checkpoint: newest.checkpoint }) }
+}
+
+/** What is still being written must have ended before the attempt is settled. */
+async function disposing<Result>(opened: AsyncDisposable, body: () => Promise<Result>): Promise<Result> {
+  try {
+    return await body()
+  } finally {
+    await opened[Symbol.asyncDispose]()
+  }
+}
+
+/** The commit: whoever creates the name first decides for everybody (rule decide). Cancel counts only before this. */
+async function commit(parts: EngineParts, attempt: Attempt, target: ManifestRef, manifest: Manifest): Promise<Success> {
+  attempt.meter.step('committing')
+  await requireOwnership(parts, target.repository, { signal: attempt.signal })
+  const repository = repositoryNamed(parts, target.repository)
+  const bytes = encodeManifest(manifest)
+  attempt.signal.throwIfAborted()
+  return await cleanUp(parts, async (options) => {
+    try {
+      await repository.put(manifestPath(target.folder, target.number), bytesOf(bytes), { ...options, size: bytes.length, ifAbsent: true })
+    } catch (error) {
+      // After a time-out or EXISTS the name is read: the write may be our own.
+      const seen = await readNumber(repository, target, options)
+      if (seen.state === 'absent') throw error
+      if (seen.state !== 'live' || !Buffer.from(seen.bytes).equals(bytes)) {
+        throw new HoldfastError('NUMBER_TAKEN', `${manifestPath(target.folder, target.number)} was decided by another attempt.`, { cause: error })
+      }
+      await repository.sync(target.folder, options)
+    }
+    return committedSuccess(target, manifest)
+  })
+}

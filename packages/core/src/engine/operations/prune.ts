@@ -1,0 +1,87 @@
+import { manifestPath } from '../../model/names.ts'
+import type { PruneInput } from '../../model/run-input.ts'
+import type { PruneOutcome } from '../../model/run-outcome.ts'
+import type { CallOptions } from '../../spec/blocks.ts'
+import { HoldfastError } from '../../spec/errors.ts'
+import { bytesOf } from '../../spec/helpers/index.ts'
+import type { Catalog, ManifestRef } from '../../spec/store.ts'
+import type { Attempt } from '../attempt.ts'
+import { type CatalogPoint, referenceOf } from '../catalog-view.ts'
+import { removeDeadFiles, removeFlagFiles } from '../dead-files.ts'
+import { plainResult, type Success } from '../finish.ts'
+import { requireOwnership } from '../ownership.ts'
+import { type EngineParts, repositoryNamed } from '../parts.ts'
+import { readNumber } from '../point-folder.ts'
+import { planPrune } from '../prune-plan.ts'
+
+const casTries = 20
+
+/** The only code that deletes committed bytes. What is condemned goes, also what an earlier prune condemned and could not finish (rule whole-list). */
+export async function prune(parts: EngineParts, attempt: Attempt, input: PruneInput): Promise<Success> {
+  const options = { signal: attempt.signal }
+  await requireOwnership(parts, input.repository, options)
+  await condemnAll(parts, attempt, input, options)
+  const deleted = new Set<string>()
+  let deletedBytes = 0
+  for (const row of await condemnedRows(parts, input.repository, options)) {
+    attempt.meter.step(`deleting ${row.pointId}`)
+    deletedBytes += await deleteRow(parts, attempt, row, options)
+    deleted.add(row.pointId)
+  }
+  for (const point of deleted) parts.events.emit('point-deleted', { repository: input.repository, point })
+  const result: PruneOutcome = { repository: input.repository, points: [...deleted].sort(), bytes: deletedBytes }
+  return { result: plainResult(result) }
+}
+
+/** All named points are found and allowed before the first is condemned. */
+async function condemnAll(parts: EngineParts, attempt: Attempt, input: PruneInput, options: CallOptions): Promise<void> {
+  const wanted = new Set(input.points)
+  const found = new Set<string>()
+  const workloads: string[] = []
+  for await (const workload of parts.store.points.workloads(input.repository, options)) {
+    const catalog = await parts.store.points.catalog(input.repository, workload, options)
+    for (const row of catalog.points) if (wanted.has(row.pointId)) found.add(row.pointId)
+    if (planPrune(catalog, wanted, attempt.storeNow()).length > 0) workloads.push(workload)
+  }
+  // A second attempt of a prune that has deleted already does not find them any more.
+  const unknown = input.points.filter((point) => !found.has(point))
+  if (unknown.length > 0 && attempt.run.attempt === 1) {
+    throw new HoldfastError('NOT_FOUND', `There is no point ${unknown.join(', ')} in repository "${input.repository}".`, { remedy: 'List the points, then name them by their ids.' })
+  }
+  for (const workload of workloads) await condemn(parts, attempt, input.repository, workload, wanted, options)
+}
+
+async function condemn(parts: EngineParts, attempt: Attempt, repository: string, workload: string, wanted: ReadonlySet<string>, options: CallOptions): Promise<void> {
+  for (let tried = 0; tried < casTries; tried++) {
+    const catalog: Catalog = await parts.store.points.catalog(repository, workload, options)
+    const plan = planPrune(catalog, wanted, attempt.storeNow())
+    if (plan.length === 0) return
+    await requireOwnership(parts, repository, options)
+    if (await parts.store.points.condemn(attempt.lease, repository, workload, catalog.version, plan, options)) return
+  }
+  throw new HoldfastError('STORE_BUSY', `The points of ${workload} in "${repository}" change faster than they can be condemned.`)
+}
+
+/** Children before parents (rule children-first), the numbers of one point in ascending order (rule oldest-first). */
+async function condemnedRows(parts: EngineParts, repository: string, options: CallOptions): Promise<readonly CatalogPoint[]> {
+  const rows: CatalogPoint[] = []
+  for await (const workload of parts.store.points.workloads(repository, options)) {
+    const catalog = await parts.store.points.catalog(repository, workload, options)
+    rows.push(...catalog.points.filter((row) => row.condemned))
+  }
+  return rows.sort((a, b) => b.sequence - a.sequence || a.number - b.number)
+}
+
+/** The manifest becomes an empty one (rules manifest-first, dead-number), durably; then the files that nobody names go; then the row. */
+async function deleteRow(parts: EngineParts, attempt: Attempt, row: CatalogPoint, options: CallOptions): Promise<number> {
+  await requireOwnership(parts, row.repository, options)
+  const repository = repositoryNamed(parts, row.repository)
+  const reference: ManifestRef = referenceOf(row)
+  const seen = await readNumber(repository, reference, options)
+  if (seen.state !== 'dead') await repository.put(manifestPath(row.folder, row.number), bytesOf(new Uint8Array(0)), { ...options, size: 0 })
+  await repository.sync(row.folder, options)
+  const { live, deletedBytes } = await removeDeadFiles(repository, reference, options, row.number)
+  if (!live) await removeFlagFiles(repository, row.folder, options)
+  await parts.store.points.forget(attempt.lease, [reference], options)
+  return deletedBytes
+}

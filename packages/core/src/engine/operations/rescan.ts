@@ -1,0 +1,134 @@
+import { flagPath, manifestPath, parseRepositoryPath, pointOf, workloadKey } from '../../model/names.ts'
+import { pointRow } from '../../model/point-row.ts'
+import type { RescanInput } from '../../model/run-input.ts'
+import type { Finding, RescanOutcome } from '../../model/run-outcome.ts'
+import type { CallOptions } from '../../spec/blocks.ts'
+import { HoldfastError } from '../../spec/errors.ts'
+import type { Repository } from '../../spec/repository.ts'
+import type { Catalog, Flags, ManifestRef, PointRow } from '../../spec/store.ts'
+import type { Attempt } from '../attempt.ts'
+import { referenceOf, sameReference } from '../catalog-view.ts'
+import { plainResult, type Success } from '../finish.ts'
+import { readOwnership, requireRepository, writeOwner } from '../ownership.ts'
+import { type EngineParts, repositoryNamed } from '../parts.ts'
+import { readPointFlags } from '../point-flags.ts'
+import { readNumber } from '../point-folder.ts'
+
+const casTries = 20
+
+interface Counts {
+  added: number
+  removed: number
+  findings: Finding[]
+}
+
+/** Makes the catalog say what the repository holds. It never deletes a byte; with `takeOver` it writes the new owner at the end and nothing else. */
+export async function rescan(parts: EngineParts, attempt: Attempt, input: RescanInput): Promise<Success> {
+  const options = { signal: attempt.signal }
+  const file = await requireRepository(parts, input.repository, options)
+  if (input.takeOver !== undefined && input.takeOver !== file.owner) {
+    throw new HoldfastError('INVALID_OPTIONS', `takeOver names ${input.takeOver}, but repository "${input.repository}" is owned by ${file.owner}.`, {
+      remedy: 'Give the owner that the message shows, if that catalog is gone for good.',
+    })
+  }
+  const counts: Counts = { added: 0, removed: 0, findings: [] }
+  const folders = await workloadFolders(repositoryNamed(parts, input.repository), options)
+  const seen = new Set<string>()
+  for (const [home, points] of folders) {
+    attempt.meter.step(`reading ${home}`)
+    const workload = await workloadOf(parts, input.repository, points, options)
+    if (workload === undefined) continue
+    seen.add(workload)
+    await syncWorkload(parts, attempt, { repository: input.repository, workload, home }, counts, options)
+  }
+  for await (const workload of parts.store.points.workloads(input.repository, options)) {
+    if (!seen.has(workload)) await syncWorkload(parts, attempt, { repository: input.repository, workload }, counts, options)
+  }
+  if (input.takeOver !== undefined) {
+    const now = await readOwnership(parts, input.repository, options)
+    if ('file' in now) await writeOwner(parts, input.repository, now.file, options)
+  }
+  const result: RescanOutcome = { repository: input.repository, added: counts.added, removed: counts.removed, findings: counts.findings }
+  return { result: plainResult(result) }
+}
+
+/** Workload folder to the point folders in it, as a listing shows them. */
+async function workloadFolders(repository: Repository, options: CallOptions): Promise<ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>> {
+  const homes = new Map<string, Map<string, number[]>>()
+  for await (const file of repository.list('', options)) {
+    const parsed = parseRepositoryPath(file.path)
+    if (parsed.kind !== 'manifest') continue
+    const home = parsed.folder.slice(0, parsed.folder.indexOf('/'))
+    const points = homes.get(home) ?? new Map<string, number[]>()
+    points.set(parsed.folder, [...(points.get(parsed.folder) ?? []), parsed.number])
+    homes.set(home, points)
+  }
+  return homes
+}
+
+/** Any readable manifest tells whose folder it is. */
+async function workloadOf(parts: EngineParts, repository: string, points: ReadonlyMap<string, readonly number[]>, options: CallOptions): Promise<string | undefined> {
+  for (const [folder, numbers] of points) {
+    for (const number of numbers) {
+      const seen = await readNumber(repositoryNamed(parts, repository), { repository, folder, number }, options)
+      if (seen.state === 'live') return workloadKey({ provider: seen.manifest.workload.provider, id: seen.manifest.workload.id })
+    }
+  }
+  return undefined
+}
+
+/** Compare-and-set against the version read before the listing (rule rescan-cas): what changed meanwhile is looked at again. */
+async function syncWorkload(
+  parts: EngineParts,
+  attempt: Attempt,
+  where: { readonly repository: string; readonly workload: string; readonly home?: string },
+  counts: Counts,
+  options: CallOptions,
+): Promise<void> {
+  const { repository, workload, home } = where
+  for (let tried = 0; tried < casTries; tried++) {
+    const catalog = await parts.store.points.catalog(repository, workload, options)
+    const findings: Finding[] = []
+    const present = home === undefined ? [] : await readHome(parts, repository, home, findings, options)
+    const gone = await provenGone(parts, repository, catalog, present, options)
+    const added = present.filter((row) => !catalog.points.some((known) => sameReference(known, row)))
+    if (!(await parts.store.points.sync(attempt.lease, repository, workload, catalog.version, present, gone, options))) continue
+    counts.added += added.length
+    counts.removed += gone.length
+    counts.findings.push(...findings)
+    return
+  }
+  throw new HoldfastError('STORE_BUSY', `The points of ${workload} in "${repository}" change faster than they can be read.`)
+}
+
+async function readHome(parts: EngineParts, repository: string, home: string, findings: Finding[], options: CallOptions): Promise<readonly (PointRow & { readonly flags: Flags })[]> {
+  const storage = repositoryNamed(parts, repository)
+  const numbers = new Map<string, number[]>()
+  for await (const file of storage.list(`${home}/`, options)) {
+    const parsed = parseRepositoryPath(file.path)
+    if (parsed.kind === 'manifest') numbers.set(parsed.folder, [...(numbers.get(parsed.folder) ?? []), parsed.number])
+  }
+  const rows: (PointRow & { flags: Flags })[] = []
+  for (const [folder, manifests] of numbers) {
+    await storage.sync(folder, options)
+    const { flags, damaged } = await readPointFlags(storage, folder, options)
+    findings.push(...damaged.map(({ flag, error }) => ({ point: pointOf({ folder }), file: flagPath(folder, flag), message: error.message })))
+    for (const number of manifests) {
+      const seen = await readNumber(storage, { repository, folder, number }, options)
+      if (seen.state === 'live') rows.push({ ...pointRow(repository, seen.manifest), flags })
+      if (seen.state === 'damaged') findings.push({ point: pointOf({ folder }), file: manifestPath(folder, number), message: seen.error.message })
+    }
+  }
+  return rows
+}
+
+/** A row goes only after an exact read of its manifest finds nothing, or finds the number dead (rule rescan-probes): a listing may lag. */
+async function provenGone(parts: EngineParts, repository: string, catalog: Catalog, present: readonly ManifestRef[], options: CallOptions): Promise<readonly ManifestRef[]> {
+  const gone: ManifestRef[] = []
+  for (const row of catalog.points) {
+    if (row.condemned || present.some((each) => sameReference(each, row))) continue
+    const seen = await readNumber(repositoryNamed(parts, repository), row, options)
+    if (seen.state === 'absent' || seen.state === 'dead') gone.push(referenceOf(row))
+  }
+  return gone
+}

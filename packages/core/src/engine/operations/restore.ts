@@ -1,0 +1,105 @@
+import type { RestoreInput } from '../../model/run-input.ts'
+import type { RestoreOutcome } from '../../model/run-outcome.ts'
+import { workloadKey } from '../../model/names.ts'
+import type { CallOptions } from '../../spec/blocks.ts'
+import { HoldfastError } from '../../spec/errors.ts'
+import type { RestoreResult } from '../../spec/restore.ts'
+import { createRestoreSource } from '../../transfer/index.ts'
+import type { Attempt } from '../attempt.ts'
+import { type ChainLink, readChain } from '../base-chain.ts'
+import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
+import { deliveredResult, plainResult, type Success } from '../finish.ts'
+import { createRunContext } from '../intents.ts'
+import { requireRepository } from '../ownership.ts'
+import { type EngineParts, providerNamed } from '../parts.ts'
+
+/** A restore whose repository is known. */
+export type ResolvedRestore = RestoreInput & { readonly repository: string }
+
+export async function restore(parts: EngineParts, attempt: Attempt, input: ResolvedRestore): Promise<Success | undefined> {
+  const options = { signal: attempt.signal }
+  const providerName = input.provider ?? input.workload.provider
+  const provider = providerNamed(parts, providerName)
+  const { system, plan, run } = attempt.mark
+  const delivered = await provider.delivered?.({ system, plan, run }, options)
+  if (delivered) return { result: deliveredResult(attempt.run, delivered), kept: everyIntent(attempt) }
+
+  await requireRepository(parts, input.repository, options)
+  const chain = await chooseChain(parts, input, options)
+  await attempt.aim({ reads: chain.map((point) => referenceOf(point.current)) }, options)
+  const links = await readChain(parts, chain.map((point) => point.current), options)
+  const newest = links?.[0]
+  if (!links || !newest) throw damagedChain(chain)
+  attempt.meter.step(`restoring ${newest.manifest.workload.name} from ${newest.manifest.point}`)
+
+  const kept = new Set<string>()
+  const context = createRunContext(parts, attempt, providerName, kept, attempt.signal)
+  const source = sourceOf(parts, attempt, input, newest, links)
+  const name = input.name ?? newest.manifest.workload.name
+  const request = { purpose: input.purpose, name, start: input.start, options: input.options, ...(input.target !== undefined && { target: input.target }) }
+  const result = await provider.restore(request, source, context)
+  const outcome: RestoreOutcome = { repository: input.repository, point: newest.manifest.point, provider: providerName, workload: result.workload, purpose: input.purpose }
+  if (input.purpose !== 'test') {
+    attempt.signal.throwIfAborted()
+    return { result: plainResult(outcome), kept }
+  }
+  const probe = await probeCopy(parts, attempt, input, providerName, result)
+  return { result: plainResult({ ...outcome, ...(probe && { probe }) }) }
+}
+
+function everyIntent(attempt: Attempt): ReadonlySet<string> {
+  return new Set(attempt.intents().map((each) => each.id))
+}
+
+async function chooseChain(parts: EngineParts, input: ResolvedRestore, options: CallOptions): Promise<readonly PointView[]> {
+  const catalog = await parts.store.points.catalog(input.repository, workloadKey(input.workload), options)
+  const points = pointsOf(catalog)
+  const label = `${workloadKey(input.workload)} in repository "${input.repository}"`
+  const newest = input.point === 'latest' ? points.find((point) => isGood(points, point.current.pointId)) : undefined
+  const pointId = input.point === 'latest' ? newest?.current.pointId : input.point
+  if (pointId === undefined) {
+    throw new HoldfastError('NOT_FOUND', `There is no good restore point of ${label}.`, {
+      remedy: 'Check provider, workload id and repository. If the catalog was lost: engine.rescan({ repository }).',
+    })
+  }
+  const chain = chainOf(points, pointId)
+  if (chain) return chain
+  if (catalog.points.some((row) => row.pointId === pointId && row.condemned)) throw new HoldfastError('POINT_CONDEMNED', `Point ${pointId} of ${label} is being deleted.`)
+  const known = points.map((point) => point.current.pointId)
+  if (known.includes(pointId)) throw new HoldfastError('POINT_DAMAGED', `Point ${pointId} of ${label} builds on a point that is gone.`)
+  throw new HoldfastError('NOT_FOUND', `There is no point ${pointId} of ${label}. There are: ${known.slice(0, 10).join(', ') || 'none'}.`)
+}
+
+function damagedChain(chain: readonly PointView[]): HoldfastError {
+  const points = chain.map((point) => point.current.pointId).join(', ')
+  return new HoldfastError('POINT_DAMAGED', `The manifest of one of these points cannot be read: ${points}.`, {
+    remedy: 'Run engine.verify({ repository }) to see which, and restore another point.',
+  })
+}
+
+function sourceOf(parts: EngineParts, attempt: Attempt, input: ResolvedRestore, newest: ChainLink, links: readonly ChainLink[]) {
+  const repository = parts.repositories.get(input.repository)
+  if (!repository) throw new HoldfastError('INTERNAL', `Repository "${input.repository}" is gone.`)
+  const { provider: _provider, ...workload } = newest.manifest.workload
+  return createRestoreSource({
+    repository,
+    point: newest.manifest,
+    ancestors: new Map(links.slice(1).map((link) => [link.manifest.point, link.manifest])),
+    workload,
+    meter: attempt.meter,
+    clock: parts.clock,
+    stallMs: parts.stallMs,
+    ...(parts.bytesPerSecond !== undefined && { bytesPerSecond: parts.bytesPerSecond }),
+    signal: attempt.signal,
+  })
+}
+
+/** A test restore answers one question and leaves nothing: keep() counts for nothing, everything is undone after the run is final. */
+async function probeCopy(parts: EngineParts, attempt: Attempt, input: ResolvedRestore, providerName: string, copy: RestoreResult): Promise<RestoreOutcome['probe']> {
+  if (input.probe === undefined) return undefined
+  const provider = providerNamed(parts, providerName)
+  if (!provider.probe) throw new HoldfastError('UNSUPPORTED', `Provider "${providerName}" has no probe.`, { remedy: 'Leave out probe.' })
+  const context = createRunContext(parts, attempt, providerName, new Set(), attempt.signal)
+  const { verdict, evidence } = await provider.probe.run(copy.workload, input.probe, context)
+  return { verdict, evidence }
+}

@@ -1,0 +1,124 @@
+import { decodeRepositoryFile, encodeRepositoryFile, type RepositoryFile, repositoryFileName } from '../model/repository-file.ts'
+import type { CallOptions } from '../spec/blocks.ts'
+import { codeOf, HoldfastError } from '../spec/errors.ts'
+import { bytesOf } from '../spec/helpers/bytes.ts'
+import type { Store } from '../spec/store.ts'
+import { type EngineParts, type Identity, repositoryNamed } from './parts.ts'
+import { readSmallFile } from './point-folder.ts'
+
+/** What `repository.json` says about who may change this repository. */
+export type Ownership =
+  | { readonly state: 'ours'; readonly file: RepositoryFile }
+  | { readonly state: 'foreign'; readonly file: RepositoryFile }
+  /** The store knows points here, yet there is no `repository.json`: most likely nothing is mounted. */
+  | { readonly state: 'missing' }
+  /** Never used before. */
+  | { readonly state: 'new' }
+
+export async function readOwnership(parts: EngineParts, name: string, options: CallOptions): Promise<Ownership> {
+  const bytes = await readRepositoryFile(parts, name, options)
+  if (bytes === undefined) return { state: (await knowsPoints(parts.store, name, options)) ? 'missing' : 'new' }
+  const file = decodeRepositoryFile(bytes)
+  await refuseExchanged(parts, name, file, options)
+  return { state: file.owner === parts.identity().storeId ? 'ours' : 'foreign', file }
+}
+
+async function readRepositoryFile(parts: EngineParts, name: string, options: CallOptions): Promise<Uint8Array | undefined> {
+  try {
+    return await readSmallFile(repositoryNamed(parts, name), repositoryFileName, options)
+  } catch (error) {
+    // A folder that is not there yet is a repository never used before, unless the store knows points in it.
+    if (codeOf(error) === 'REPOSITORY_MISSING' && !(await knowsPoints(parts.store, name, options))) return undefined
+    throw error
+  }
+}
+
+async function knowsPoints(store: Store, repository: string, options: CallOptions): Promise<boolean> {
+  for await (const _workload of store.points.workloads(repository, options)) return true
+  return false
+}
+
+/** Another disk mounted in the same place has another id: its points would look deleted. */
+async function refuseExchanged(parts: EngineParts, name: string, file: RepositoryFile, options: CallOptions): Promise<void> {
+  for await (const workload of parts.store.points.workloads(name, options)) {
+    const catalog = await parts.store.points.catalog(name, workload, options)
+    for (const point of catalog.points) {
+      const known = repositoryIdOf(point.summary)
+      if (known === undefined || known === file.repositoryId) return
+      throw new HoldfastError('REPOSITORY_CHANGED', `Repository "${name}" has the id ${file.repositoryId}, but the catalog knows it as ${known}.`)
+    }
+  }
+}
+
+function repositoryIdOf(summary: unknown): string | undefined {
+  const id = typeof summary === 'object' && summary !== null && 'repositoryId' in summary ? summary.repositoryId : undefined
+  return typeof id === 'string' ? id : undefined
+}
+
+/** For operations that write: the repository is ours, or becomes ours because nobody has used it yet. Cheap, so it is asked before each manifest and each condemnation. */
+export async function requireOwnership(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile> {
+  const ownership = await readOwnership(parts, name, options)
+  if (ownership.state === 'ours') return ownership.file
+  if (ownership.state === 'new') return await createRepositoryFile(parts, name, options)
+  if (ownership.state === 'missing') throw missing(name)
+  throw foreign(parts, name, ownership.file)
+}
+
+/** For operations that only read. */
+export async function requireRepository(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile> {
+  const ownership = await readOwnership(parts, name, options)
+  if (ownership.state === 'missing') throw missing(name)
+  if (ownership.state === 'new') {
+    throw new HoldfastError('NOT_FOUND', `Repository "${name}" has no repository.json: it holds no backups.`, {
+      remedy: 'Check the folder given to this repository.',
+    })
+  }
+  return ownership.file
+}
+
+function missing(name: string): HoldfastError {
+  return new HoldfastError('REPOSITORY_MISSING', `Repository "${name}" has no repository.json, but the catalog knows points in it: it is probably not mounted.`)
+}
+
+function foreign(parts: EngineParts, name: string, file: RepositoryFile): HoldfastError {
+  return new HoldfastError('FOREIGN_OWNER', `Repository "${name}" is owned by the catalog ${file.owner}; this catalog is ${parts.identity().storeId}. It can be read, not changed.`, {
+    remedy: `If the other catalog is gone for good: engine.rescan({ repository: '${name}', takeOver: '${file.owner}' }).`,
+    details: { repository: name, owner: file.owner },
+  })
+}
+
+async function createRepositoryFile(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile> {
+  const { storeId, epoch } = parts.identity()
+  const file: RepositoryFile = { formatVersion: 1, repositoryId: parts.ids.next(), owner: storeId, epoch }
+  try {
+    await repositoryNamed(parts, name).put(repositoryFileName, bytesOf(encodeRepositoryFile(file)), { ...options, ifAbsent: true })
+    return file
+  } catch (error) {
+    // Two engines may begin at once, or the answer was lost: whoever created the name is the owner.
+    const bytes = await readSmallFile(repositoryNamed(parts, name), repositoryFileName, options)
+    if (bytes === undefined) throw error
+    const found = decodeRepositoryFile(bytes)
+    if (found.owner !== storeId) throw foreign(parts, name, found)
+    return found
+  }
+}
+
+/** Writes who owns the repository now. Only `start` (a newer epoch) and a take-over call it. */
+export async function writeOwner(parts: EngineParts, name: string, file: RepositoryFile, options: CallOptions): Promise<void> {
+  const { storeId, epoch } = parts.identity()
+  if (file.owner === storeId && file.epoch >= epoch) return
+  await repositoryNamed(parts, name).put(repositoryFileName, bytesOf(encodeRepositoryFile({ ...file, owner: storeId, epoch })), options)
+}
+
+/**
+ * A repository of ours that has seen a higher epoch than our store ever had proves that the database was rolled back. Other nodes open the same
+ * store too, so the store is asked once more before that is said.
+ */
+export async function rolledBack(parts: EngineParts, file: RepositoryFile, setIdentity: (identity: Identity) => void, options: CallOptions): Promise<boolean> {
+  if (file.epoch <= parts.identity().epoch) return false
+  const again = await parts.store.open(options)
+  setIdentity(again)
+  if (file.epoch < again.epoch) return false
+  setIdentity(await parts.store.open({ ...options, above: file.epoch }))
+  return true
+}

@@ -1,0 +1,86 @@
+import type { CallOptions } from '../spec/blocks.ts'
+import type { Clock, Ids } from '../spec/clock.ts'
+import { HoldfastError } from '../spec/errors.ts'
+import type { Logger } from '../spec/logger.ts'
+import type { Notifier } from '../spec/notifier.ts'
+import type { Provider } from '../spec/provider.ts'
+import type { Repository } from '../spec/repository.ts'
+import type { Store } from '../spec/store.ts'
+import type { ProgressMeter } from '../transfer/index.ts'
+import type { EventHub } from './events.ts'
+
+/** How often a failed attempt is tried again, and how long the engine waits before: doubled each time. */
+export interface RetryPolicy {
+  /** Failures after which a run is `failed`. */
+  readonly maxFailures: number
+  /** Milliseconds before the second attempt. */
+  readonly delayMs: number
+}
+
+/** Who this store is; known once it is open. */
+export interface Identity {
+  readonly storeId: string
+  readonly epoch: number
+}
+
+/** What every part of one engine shares. Made once by `createEngine`, passed by value. */
+export interface EngineParts {
+  readonly name: string
+  readonly system: string
+  readonly workerId: string
+  readonly store: Store
+  readonly repositories: ReadonlyMap<string, Repository>
+  readonly providers: ReadonlyMap<string, Provider>
+  readonly notifiers: ReadonlyMap<string, Notifier>
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly logger: Logger
+  readonly events: EventHub
+  readonly leaseMs: number
+  readonly graceMs: number
+  readonly stallMs: number
+  readonly cleanUpMs: number
+  readonly retry: RetryPolicy
+  readonly concurrency: number
+  readonly bytesPerSecond?: number
+  /** Progress of the attempts that run in this process, by run id. */
+  readonly meters: Map<string, ProgressMeter>
+  identity(): Identity
+}
+
+export function repositoryNamed(parts: EngineParts, name: string): Repository {
+  const repository = parts.repositories.get(name)
+  if (!repository) throw unknownName('repository', name, parts.repositories.keys())
+  return repository
+}
+
+export function providerNamed(parts: EngineParts, name: string): Provider {
+  const provider = parts.providers.get(name)
+  if (!provider) throw unknownName('provider', name, parts.providers.keys())
+  return provider
+}
+
+function unknownName(kind: string, name: string, known: Iterable<string>): HoldfastError {
+  const names = [...known].map((each) => `"${each}"`).join(', ') || 'none'
+  return new HoldfastError('INVALID_OPTIONS', `There is no ${kind} named "${name}" in this engine. Known: ${names}.`, {
+    remedy: `Use one of the names given to createEngine({ ... }), or add the ${kind} there.`,
+  })
+}
+
+/**
+ * Clean-up must not die of the reason that made it necessary: it gets a fresh signal with a deadline of its own.
+ */
+export async function cleanUp<Result>(parts: EngineParts, body: (options: CallOptions) => Promise<Result>): Promise<Result> {
+  const deadline = new AbortController()
+  const done = new AbortController()
+  const expired = new HoldfastError('STALLED', `Clean-up took longer than ${parts.cleanUpMs} ms.`)
+  parts.clock.sleep(parts.cleanUpMs, { signal: done.signal }).then(
+    () => deadline.abort(expired),
+    () => undefined,
+  )
+  try {
+    return await body({ signal: deadline.signal })
+  } finally {
+    done.abort()
+  }
+}

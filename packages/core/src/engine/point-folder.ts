@@ -1,0 +1,112 @@
+import { decodeManifest } from '../model/manifest.ts'
+import type { Manifest } from '../model/manifest.ts'
+import { manifestPath, parseRepositoryPath } from '../model/names.ts'
+import type { CallOptions } from '../spec/blocks.ts'
+import { codeOf, HoldfastError } from '../spec/errors.ts'
+import { bytesOf, collectBytes } from '../spec/helpers/bytes.ts'
+import type { Repository } from '../spec/repository.ts'
+import type { ManifestRef } from '../spec/store.ts'
+
+/** No manifest of ours is larger; a larger file is not read into memory. */
+const manifestLimit = 64 * 1024 * 1024
+
+/** What an exact read of `manifest.<n>.json` says. Only `absent` is proof of absence, only `dead` and `live` decide a number. */
+export type NumberState =
+  | { readonly state: 'absent' }
+  /** Empty: the number was given up. */
+  | { readonly state: 'dead' }
+  | { readonly state: 'live'; readonly manifest: Manifest; readonly bytes: Uint8Array }
+  /** Neither a point nor a licence to delete. */
+  | { readonly state: 'damaged'; readonly error: HoldfastError }
+
+/** The whole content of a small file, or undefined if the name is proven absent. */
+export async function readSmallFile(repository: Repository, path: string, options: CallOptions): Promise<Uint8Array | undefined> {
+  try {
+    const file = await repository.open(path, options)
+    try {
+      if (file.size > manifestLimit) throw new HoldfastError('POINT_DAMAGED', `${path} has ${file.size} bytes: no file of this kind is so large.`)
+      return await collectBytes(file.stream({ start: 0, end: file.size }, options), manifestLimit, path)
+    } finally {
+      await file[Symbol.asyncDispose]()
+    }
+  } catch (error) {
+    if (codeOf(error) === 'NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+export async function readNumber(repository: Repository, reference: ManifestRef, options: CallOptions): Promise<NumberState> {
+  const bytes = await readSmallFile(repository, manifestPath(reference.folder, reference.number), options)
+  if (bytes === undefined) return { state: 'absent' }
+  if (bytes.length === 0) return { state: 'dead' }
+  try {
+    const manifest = decodeManifest(bytes, { folder: reference.folder, number: reference.number })
+    return { state: 'live', manifest, bytes }
+  } catch (error) {
+    if (!HoldfastError.isInstance(error)) throw error
+    return { state: 'damaged', error }
+  }
+}
+
+/** What a listing of one point's folder shows. It may lag behind, so it proves presence only. */
+export interface FolderView {
+  /** Numbers whose manifest is visible, ascending. */
+  readonly manifests: readonly number[]
+  /** Numbers that have files, ascending. */
+  readonly withFiles: readonly number[]
+  /** Highest number seen in any form; 0 when there is none. */
+  readonly highest: number
+  readonly files: readonly { readonly path: string; readonly size: number; readonly ageMs: number }[]
+}
+
+export async function viewFolder(repository: Repository, folder: string, options: CallOptions): Promise<FolderView> {
+  const manifests = new Set<number>()
+  const withFiles = new Set<number>()
+  const files: { path: string; size: number; ageMs: number }[] = []
+  for await (const file of repository.list(`${folder}/`, options)) {
+    files.push(file)
+    const parsed = parseRepositoryPath(file.path)
+    if (parsed.kind === 'manifest') manifests.add(parsed.number)
+    else if (parsed.kind === 'data') withFiles.add(parsed.number)
+  }
+  const ascending = (numbers: Set<number>) => [...numbers].sort((a, b) => a - b)
+  return { manifests: ascending(manifests), withFiles: ascending(withFiles), highest: Math.max(0, ...manifests, ...withFiles), files }
+}
+
+/** Gives the number up for good by taking its name with an empty manifest. Whatever stands there afterwards is the decision. */
+export async function decideNumber(repository: Repository, reference: ManifestRef, options: CallOptions): Promise<NumberState> {
+  const path = manifestPath(reference.folder, reference.number)
+  try {
+    await repository.put(path, bytesOf(new Uint8Array(0)), { ...options, size: 0, ifAbsent: true })
+  } catch (error) {
+    // EXISTS: somebody decided before. Anything else: the write may have happened all the same, so the name is read.
+    const seen = await readNumber(repository, reference, options)
+    if (seen.state === 'absent') throw error
+    await repository.sync(reference.folder, options)
+    return seen
+  }
+  return { state: 'dead' }
+}
+
+/** The first number above all that were seen whose manifest is proven absent. */
+export async function nextNumber(repository: Repository, where: Omit<ManifestRef, 'number'>, above: number, options: CallOptions): Promise<number> {
+  const view = await viewFolder(repository, where.folder, options)
+  let number = Math.max(view.highest, above) + 1
+  while ((await readNumber(repository, { ...where, number }, options)).state !== 'absent') number++
+  return number
+}
+
+/** The point as the folder shows it: the valid manifest with the highest number. */
+export async function committedManifest(
+  repository: Repository,
+  where: Omit<ManifestRef, 'number'>,
+  options: CallOptions,
+): Promise<{ readonly reference: ManifestRef; readonly manifest: Manifest } | undefined> {
+  const view = await viewFolder(repository, where.folder, options)
+  for (const number of [...view.manifests].reverse()) {
+    const reference = { ...where, number }
+    const seen = await readNumber(repository, reference, options)
+    if (seen.state === 'live') return { reference, manifest: seen.manifest }
+  }
+  return undefined
+}

@@ -1,0 +1,27 @@
+import { HoldfastError } from '../spec/errors.ts'
+import type { Catalog, ManifestRef } from '../spec/store.ts'
+import { dependantsOf, type PointView, pointsOf, referenceOf, sameReference } from './catalog-view.ts'
+
+/** What is to be condemned: every number of every point that was named. Pure. */
+export function planPrune(catalog: Catalog, wanted: ReadonlySet<string>, now: number): readonly ManifestRef[] {
+  const points = pointsOf(catalog)
+  const going = points.filter((point) => wanted.has(point.current.pointId))
+  for (const point of going) refuseNeeded(catalog, points, point, wanted, now)
+  return going.flatMap((point) => point.rows.map(referenceOf))
+}
+
+function refuseNeeded(catalog: Catalog, points: readonly PointView[], point: PointView, wanted: ReadonlySet<string>, now: number): void {
+  const { pointId, flags, folder } = point.current
+  if (flags.pin !== undefined) throw needed(pointId, `it is pinned: ${flags.pin}`)
+  if (flags.holdUntil !== undefined && flags.holdUntil > now) throw needed(pointId, `it is held until ${new Date(flags.holdUntil).toISOString()}`)
+  const child = dependantsOf(points, pointId).find((each) => !wanted.has(each.current.pointId))
+  if (child) throw needed(pointId, `point ${child.current.pointId} builds on it`)
+  const inUse = catalog.inUse.some((used) => used.folder === folder || point.rows.some((row) => sameReference(row, used)))
+  if (inUse) {
+    throw new HoldfastError('IN_USE', `Point ${pointId} is being read or written by a run.`, { remedy: 'Wait until that run has ended, then prune again.' })
+  }
+}
+
+function needed(pointId: string, why: string): HoldfastError {
+  return new HoldfastError('POINT_NEEDED', `Point ${pointId} cannot be deleted: ${why}.`)
+}

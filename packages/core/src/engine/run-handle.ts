@@ -1,0 +1,110 @@
+import type { ProgressView } from '../model/run-view.ts'
+import type { CallOptions } from '../spec/blocks.ts'
+import { type ErrorCode, errorCodes } from '../spec/error-codes.ts'
+import { HoldfastError } from '../spec/errors.ts'
+import type { Json } from '../spec/json.ts'
+import type { Run } from '../spec/store.ts'
+import type { EngineParts } from './parts.ts'
+
+/**
+ * A run that was asked for. Awaiting the handle gives its result, or throws the error it ended with. The run goes on, and survives this process,
+ * whether or not anybody waits.
+ */
+export interface RunHandle<Result> extends PromiseLike<Result> {
+  /** The run's key: asking again with the same key attaches to the same run. */
+  readonly key: string
+  /** What it is doing, whenever that changes, until it ends. May be read from several places. */
+  progress(): AsyncIterable<ProgressView>
+  /** Asks the run to stop. Counts only before its commit; resolves when the wish is stored. */
+  cancel(reason?: string): Promise<void>
+}
+
+const pollMs = 100
+
+/** Wraps a run that is being created. `want` tells this process's worker to take it up. */
+export function createRunHandle<Result>(parts: EngineParts, key: string, created: Promise<Run>): RunHandle<Result> {
+  const never = new AbortController().signal
+  let result: Promise<Result> | undefined
+  const ended = () => {
+    result ??= created.then((run) => resultOf<Result>(parts, run.id, { signal: never }))
+    return result
+  }
+  created.catch(() => undefined)
+  return {
+    key,
+    progress: () => progressOf(parts, created, { signal: never }),
+    async cancel(reason = 'asked by the application') {
+      await parts.store.runs.cancel((await created).id, reason, { signal: never })
+    },
+    // biome-ignore lint/suspicious/noThenProperty: a handle is awaited for its result; this is what makes it a PromiseLike.
+    then: (fulfilled, rejected) => ended().then(fulfilled, rejected),
+  }
+}
+
+async function resultOf<Result>(parts: EngineParts, runId: string, options: CallOptions): Promise<Result> {
+  for (;;) {
+    const run = await parts.store.runs.get(runId, options)
+    if (!run) throw new HoldfastError('NOT_FOUND', `The run ${runId} is not in the catalog any more.`)
+    if (run.state === 'succeeded') return run.result as Result
+    if (run.state === 'failed' || run.state === 'cancelled' || run.state === 'skipped') throw errorOf(run)
+    await parts.clock.sleep(pollMs, options)
+  }
+}
+
+/** The error as it was stored, made an error again: code, message and remedy are those of the attempt that failed. */
+function errorOf(run: Run): HoldfastError {
+  const stored = (run.error ?? {}) as { readonly [name: string]: Json }
+  const known = typeof stored.code === 'string' && stored.code in errorCodes
+  const code: ErrorCode = known ? (stored.code as ErrorCode) : run.state === 'cancelled' ? 'RUN_CANCELLED' : 'RUN_FAILED'
+  const message = typeof stored.message === 'string' ? stored.message : `The run ${run.key} ended as ${run.state}.`
+  return new HoldfastError(code, message, {
+    ...(typeof stored.remedy === 'string' && { remedy: stored.remedy }),
+    ...(typeof stored.retryable === 'boolean' && { retryable: stored.retryable }),
+    details: { run: run.id, key: run.key, ...(stored.details !== undefined && { cause: stored.details }) },
+  })
+}
+
+async function* progressOf(parts: EngineParts, created: Promise<Run>, options: CallOptions): AsyncGenerator<ProgressView, void, undefined> {
+  const { id } = await created
+  let last = ''
+  for (;;) {
+    const run = await parts.store.runs.get(id, options)
+    if (!run || (run.state !== 'queued' && run.state !== 'running')) return
+    const shown = parts.meters.get(id)?.snapshot() ?? (run.progress as ProgressView | undefined)
+    if (shown && shown.text !== last) {
+      last = shown.text
+      yield shown
+    }
+    await parts.clock.sleep(pollMs, options)
+  }
+}
+
+/** Several runs under one handle: the runs of a plan, one for each workload. */
+export function joinRunHandles<Result>(key: string, handles: Promise<readonly RunHandle<Result>[]>): RunHandle<readonly Result[]> {
+  handles.catch(() => undefined)
+  let result: Promise<readonly Result[]> | undefined
+  const ended = () => {
+    result ??= handles.then(async (all) => await allOf(all))
+    return result
+  }
+  return {
+    key,
+    async *progress() {
+      for (const handle of await handles) yield* handle.progress()
+    },
+    async cancel(reason) {
+      await Promise.all((await handles).map((handle) => handle.cancel(reason)))
+    },
+    // biome-ignore lint/suspicious/noThenProperty: a handle is awaited for its result; this is what makes it a PromiseLike.
+    then: (fulfilled, rejected) => ended().then(fulfilled, rejected),
+  }
+}
+
+/** Waits for all, so that one failure does not hide how the others ended; then throws the first. */
+async function allOf<Result>(handles: readonly RunHandle<Result>[]): Promise<readonly Result[]> {
+  const settled = await Promise.allSettled(handles)
+  return settled.map((each) => {
+    if (each.status === 'rejected') throw each.reason
+    return each.value
+  })
+}

@@ -1,0 +1,72 @@
+import { parseRepositoryPath } from '../model/names.ts'
+import type { CallOptions } from '../spec/blocks.ts'
+import type { ManifestRef } from '../spec/store.ts'
+import { removeDeadFiles, removeDeadManifest } from './dead-files.ts'
+import { readOwnership } from './ownership.ts'
+import { type EngineParts, repositoryNamed } from './parts.ts'
+import { decideNumber, readNumber } from './point-folder.ts'
+import { undoLostAgain, undoOpenIntents, undoUnknown } from './undo-leftovers.ts'
+
+/** Removes what attempts have left that nobody will finish: on the platforms, and in the repositories that are ours. */
+export async function sweep(parts: EngineParts, options: CallOptions): Promise<void> {
+  await undoOpenIntents(parts, {}, options)
+  await undoLostAgain(parts, options)
+  await undoUnknown(parts, options)
+  for (const name of parts.repositories.keys()) {
+    const ownership = await readOwnership(parts, name, options)
+    if (ownership.state === 'ours') await sweepRepository(parts, name, options)
+  }
+}
+
+interface SeenNumber extends ManifestRef {
+  readonly manifest: boolean
+  readonly ageMs: number
+}
+
+async function sweepRepository(parts: EngineParts, repository: string, options: CallOptions): Promise<void> {
+  const storage = repositoryNamed(parts, repository)
+  const numbers = await seenNumbers(parts, repository, options)
+  const known = await knownReferences(parts, repository, options)
+  for (const number of numbers) {
+    if (known.has(keyOf(number))) continue
+    if (!number.manifest) {
+      // Files without a manifest and without a run: the number is given up first, so that a late writer loses.
+      const decided = await decideNumber(storage, number, options)
+      if (decided.state === 'dead') await removeDeadFiles(storage, number, options, number.number)
+    } else if ((await readNumber(storage, number, options)).state === 'dead') {
+      await removeDeadFiles(storage, number, options, number.number)
+      if (number.ageMs >= parts.graceMs) await removeDeadManifest(storage, number, options)
+    }
+  }
+}
+
+/** Every number that a listing shows, by its manifest if that is visible, else by its files. */
+async function seenNumbers(parts: EngineParts, repository: string, options: CallOptions): Promise<readonly SeenNumber[]> {
+  const seen = new Map<string, SeenNumber>()
+  for await (const file of repositoryNamed(parts, repository).list('', options)) {
+    const parsed = parseRepositoryPath(file.path)
+    if (parsed.kind !== 'manifest' && parsed.kind !== 'data') continue
+    const key = keyOf(parsed)
+    if (parsed.kind === 'manifest' || !seen.has(key)) {
+      seen.set(key, { repository, folder: parsed.folder, number: parsed.number, manifest: parsed.kind === 'manifest', ageMs: file.ageMs })
+    }
+  }
+  return [...seen.values()]
+}
+
+/** Rows of the catalog, and targets and reads of unfinished runs: nothing of these is a leftover (rule targets-stay). */
+async function knownReferences(parts: EngineParts, repository: string, options: CallOptions): Promise<ReadonlySet<string>> {
+  const known = new Set<string>()
+  for await (const workload of parts.store.points.workloads(repository, options)) {
+    const catalog = await parts.store.points.catalog(repository, workload, options)
+    for (const each of [...catalog.points, ...catalog.inUse]) if (each.repository === repository) known.add(keyOf(each))
+  }
+  for await (const run of parts.store.runs.list({ states: ['queued', 'running'] }, options)) {
+    if (run.target?.repository === repository) known.add(keyOf(run.target))
+  }
+  return known
+}
+
+function keyOf(reference: { readonly folder: string; readonly number: number }): string {
+  return `${reference.folder}/${reference.number}`
+}

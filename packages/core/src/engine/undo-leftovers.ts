@@ -1,0 +1,58 @@
+import { runHash } from '../model/names.ts'
+import type { CallOptions } from '../spec/blocks.ts'
+import type { Run } from '../spec/store.ts'
+import { isOpen, undoAll, undoOfRun } from './intents.ts'
+import { cleanUp, type EngineParts } from './parts.ts'
+
+function markOf(parts: EngineParts, run: Pick<Run, 'planId' | 'key'>) {
+  return { system: parts.system, plan: run.planId ?? '', run: runHash(run.key) }
+}
+
+/** Undoes what final and waiting runs have left open, newest run first. `workload`: only that one's, before its next run makes anything new. */
+export async function undoOpenIntents(parts: EngineParts, filter: { readonly workload?: string }, options: CallOptions): Promise<void> {
+  for await (const run of parts.store.runs.list({ withIntents: true, ...filter }, options)) {
+    const open = run.intents.filter(isOpen)
+    if (run.state === 'running' || open.length === 0) continue
+    try {
+      await cleanUp(parts, (fresh) => undoOfRun(parts, run, open, markOf(parts, run), fresh))
+    } catch (error) {
+      parts.logger.error('Something that a run left behind could not be undone.', { run: run.key, error: String(error) })
+    }
+  }
+}
+
+/**
+ * The health check of intents: those of lost attempts are undone again until the grace time is over, because a request that was thought lost may
+ * have arrived late (rule re-undo). Undo touches only what its own attempt made and what is unfinished.
+ */
+export async function undoLostAgain(parts: EngineParts, options: CallOptions): Promise<void> {
+  for await (const run of parts.store.runs.list({ withIntents: true }, options)) {
+    const lost = run.intents.filter((intent) => !isOpen(intent) && (run.state !== 'running' || intent.attempt < run.attempt))
+    if (lost.length === 0) continue
+    const { undone } = await undoAll(parts, lost, markOf(parts, run))
+    if (undone.length > 0) await parts.store.runs.undone(run.id, undone, options)
+  }
+}
+
+/** After the loss of a catalog no intent is left to tell what is unfinished: the platform's own tags do (rule tag-sweep). */
+export async function undoUnknown(parts: EngineParts, options: CallOptions): Promise<void> {
+  for (const [name, provider] of parts.providers) {
+    if (!provider.leftovers) continue
+    for await (const intent of provider.leftovers(options)) {
+      if (intent.mark.system !== parts.system || (await isAlive(parts, intent.mark, options))) continue
+      try {
+        await cleanUp(parts, (fresh) => provider.undo({ ...intent, provider: name }, fresh))
+      } catch (error) {
+        parts.logger.error('A leftover could not be undone.', { provider: name, kind: intent.kind, error: String(error) })
+        parts.events.emit('undo-failed', { provider: name, kind: intent.kind, error })
+      }
+    }
+  }
+}
+
+async function isAlive(parts: EngineParts, mark: { readonly run: string; readonly attempt: number }, options: CallOptions): Promise<boolean> {
+  for await (const run of parts.store.runs.list({ states: ['running'] }, options)) {
+    if (runHash(run.key) === mark.run && run.attempt === mark.attempt) return true
+  }
+  return false
+}

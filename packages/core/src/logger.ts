@@ -1,0 +1,56 @@
+import type { Clock } from './spec/clock.ts'
+import type { Json } from './spec/json.ts'
+import type { Logger } from './spec/logger.ts'
+
+const levels = ['debug', 'info', 'warn', 'error'] as const
+
+/** How important a line is, least first: debug, info, warn, error. */
+export type LogLevel = (typeof levels)[number]
+
+/** Where and how a logger writes. */
+export interface ConsoleLoggerOptions {
+  /** Takes one line that ends in a line feed, for example `(line) => process.stderr.write(line)`. If it throws, the line is lost and nothing else. */
+  readonly write: (line: string) => void
+  readonly clock: Pick<Clock, 'now'>
+  /** `json`: one object per line, `{ time, level, message, ...fields }`. `text`: for people. Default `text`. */
+  readonly format?: 'json' | 'text'
+  /** Lines below it are dropped. Default `info`. */
+  readonly level?: LogLevel
+}
+
+/** A logger that writes lines. Fields named `time`, `level` or `message` do not replace the line's own. */
+export function consoleLogger(options: ConsoleLoggerOptions): Logger {
+  const { write, clock, format = 'text', level: lowest = 'info' } = options
+  const log = (level: LogLevel, message: string, fields: { readonly [name: string]: Json } = {}): void => {
+    if (levels.indexOf(level) < levels.indexOf(lowest)) return
+    try {
+      const time = new Date(clock.now()).toISOString()
+      write(format === 'json' ? jsonLine(time, level, message, fields) : textLine(time, level, message, fields))
+    } catch {
+      // A logger must not throw: a full disk under the log is no reason to fail a backup.
+    }
+  }
+  return {
+    debug: (message, fields) => log('debug', message, fields),
+    info: (message, fields) => log('info', message, fields),
+    warn: (message, fields) => log('warn', message, fields),
+    error: (message, fields) => log('error', message, fields),
+  }
+}
+
+/** Drops everything. */
+export const silentLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+type Fields = { readonly [name: string]: Json }
+
+const jsonLine = (time: string, level: LogLevel, message: string, fields: Fields): string =>
+  `${JSON.stringify({ ...fields, time, level, message })}\n`
+
+function textLine(time: string, level: LogLevel, message: string, fields: Fields): string {
+  const shown = Object.entries(fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+  return `${[time, level.toUpperCase().padEnd(5), oneLine(message), ...shown].join(' ')}\n`
+}
+
+/** A message may quote a name from a platform: it must not be able to forge a line or move the cursor. */
+const oneLine = (message: string): string =>
+  message.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+import { HoldfastError } from '../spec/errors.ts'
+import { type PlanInput, parsePlan, planJsonSchema } from './plan.ts'
+
+const plan: PlanInput = { kind: 'backup', repository: 'main', workloads: [{ provider: 'docker', id: 'shop-db' }] }
+const refusal = (input: unknown, id = 'nightly'): HoldfastError => {
+  try {
+    parsePlan(id, input)
+  } catch (error) {
+    if (HoldfastError.isInstance(error)) return error
+    throw error
+  }
+  throw new Error('it was taken')
+}
+
+describe('plan', () => {
+  it('fills in its defaults, and parses to itself', () => {
+    const parsed = parsePlan('nightly', plan)
+    expect(parsed).toEqual({ ...plan, options: {}, compression: 'zstd' })
+    expect(parsePlan('nightly', parsed)).toEqual(parsed)
+    expect(parsePlan('nightly', { ...plan, options: undefined })).toEqual(parsed)
+    expect(parsePlan('nightly', { ...plan, options: { pause: true }, compression: 'none' })).toMatchObject({
+      options: { pause: true },
+      compression: 'none',
+    })
+  })
+
+  it.each([
+    ['a misspelt key', { ...plan, compresion: 'zstd' }, 'plan "nightly": compresion is not known here', 'Did you mean "compression"?'],
+    ['a misspelt word', { ...plan, compression: 'ztsd' }, 'compression is "ztsd"; allowed: "zstd", "gzip", "none"', 'Did you mean "zstd"?'],
+    [
+      'a misspelt key deep down',
+      { ...plan, workloads: [{ provder: 'docker', id: 'x' }] },
+      'workloads[0].provder is not known here',
+      'Did you mean "provider"?',
+    ],
+    ['a missing key', { kind: 'backup', workloads: plan.workloads }, 'repository is missing; expected string', 'Mend'],
+    ['a wrong type', { ...plan, workloads: 'shop-db' }, 'workloads is "shop-db"; expected array', 'Mend'],
+    ['no workload', { ...plan, workloads: [] }, 'workloads is a list of 0: a plan protects at least one workload', 'Mend'],
+    ['a bad name', { ...plan, repository: 'Main Repo' }, 'repository is "Main Repo": names are lower-case letters', 'Mend'],
+    ['an empty id', { ...plan, workloads: [{ provider: 'docker', id: '' }] }, 'workloads[0].id is ""', 'Mend'],
+    ['an id with a control character', { ...plan, workloads: [{ provider: 'docker', id: 'a\nb' }] }, 'workloads[0].id is "a\\nb"', 'Mend'],
+    [
+      'a workload twice',
+      { ...plan, workloads: [...plan.workloads, ...plan.workloads] },
+      'workloads[1] names docker/shop-db a second time',
+      'Mend',
+    ],
+    ['a function', { ...plan, options: { before: () => 1 } }, 'options.before is a function; expected plain data', 'Mend'],
+    ['a date', { ...plan, options: { at: new Date(0) } }, 'options.at is an instance of Date', 'Mend'],
+    ['NaN', { ...plan, options: { n: Number.NaN } }, 'options.n is NaN', 'Mend'],
+    ['nothing', undefined, 'plan "nightly"', 'Mend'],
+    ['a list', [], 'the value is a list of 0; expected object', 'Mend'],
+  ])('refuses %s and says where', (_name, input, message, remedy) => {
+    const error = refusal(input)
+    expect(error.code).toBe('INVALID_OPTIONS')
+    expect(error.message).toContain(message)
+    expect(error.remedy).toContain(remedy)
+  })
+
+  it.each(['schedule', 'retention', 'verify'])('says that %s is not supported yet', (part) => {
+    expect(refusal({ ...plan, [part]: {} }).message).toBe(`plan "nightly": ${part} is not supported yet in this version`)
+  })
+  it('says that other kinds are not supported yet', () => {
+    expect(refusal({ ...plan, kind: 'replication' }).message).toContain('kind "replication" is not supported yet')
+    expect(refusal({ ...plan, kind: 'bakcup' }).remedy).toBe('Did you mean "backup"?')
+  })
+
+  it('refuses circles and endless depth instead of dying', () => {
+    const circle: { self?: unknown } = {}
+    circle.self = circle
+    expect(refusal({ ...plan, options: circle }).message).toContain('nested deeper than 64 levels')
+  })
+
+  it('refuses names that cannot be part of a key', () => {
+    for (const id of ['', 'Nightly', '-x', 'a/b', 'a b', 'x'.repeat(64), '__proto__'])
+      expect(refusal(plan, id).message).toContain('name of a plan')
+  })
+
+  it('never shows what may be a secret', () => {
+    const canary = 'hunter2-canary'
+    const inputs = [
+      { ...plan, password: canary },
+      { ...plan, workloads: [{ provider: 'docker', id: 'x', token: canary }] },
+      { ...plan, repository: `sftp://me:${canary}@host/path` },
+      { ...plan, options: { password: new Map([[canary, canary]]) } },
+    ]
+    for (const input of inputs) expect(JSON.stringify([refusal(input), refusal(input).message, refusal(input).stack])).not.toContain(canary)
+  })
+
+  it('has a JSON Schema of what may be written', () => {
+    expect(planJsonSchema()).toMatchObject({ type: 'object', required: ['kind', 'repository', 'workloads'], additionalProperties: false })
+    expect(Object.keys((planJsonSchema() as { properties: object }).properties)).toEqual([
+      'kind',
+      'repository',
+      'workloads',
+      'options',
+      'compression',
+    ])
+  })
+})

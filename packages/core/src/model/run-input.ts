@@ -1,0 +1,153 @@
+import * as z from 'zod'
+import { invalidOptions, parseStrict } from '../spec/helpers/parse-options.ts'
+import type { Json } from '../spec/json.ts'
+import type { WorkloadRef } from '../spec/workload.ts'
+import type { Compression } from './manifest-types.ts'
+import { plainJson } from './plain-json.ts'
+import { compressionSchema, jsonSchema, nameSchema, pointIdSchema, toJsonSchema, workloadIdSchema, workloadRefSchema } from './schemas.ts'
+
+/** One workload into one repository. */
+export interface BackupInput {
+  readonly operation: 'backup'
+  /** The plan it belongs to; absent for a backup by hand. */
+  readonly plan?: string
+  readonly repository: string
+  readonly workload: WorkloadRef
+  /** The provider's own. */
+  readonly options: Json
+  readonly compression: Compression
+}
+
+/** One workload back onto a platform. */
+export interface RestoreInput {
+  readonly operation: 'restore'
+  /** What was protected. */
+  readonly workload: WorkloadRef
+  /** Absent: the only repository there is. */
+  readonly repository?: string
+  /** `latest`, or the id of a point. */
+  readonly point: string
+  /** `test`: made, probed, and undone. */
+  readonly purpose: 'recover' | 'test'
+  /** Onto which provider; absent: the one it came from. */
+  readonly provider?: string
+  /** Name of what is made; absent with `target`. */
+  readonly name?: string
+  /** Id of the workload that is put back to this point in place. */
+  readonly target?: string
+  readonly start: boolean
+  /** The provider's own. */
+  readonly options: Json
+  /** The provider's own: run the probe with these options. Only for `test`. */
+  readonly probe?: Json
+}
+
+/** Reads what is stored and compares it with its hashes. */
+export interface VerifyInput {
+  readonly operation: 'verify'
+  readonly repository: string
+  /** Only this one. */
+  readonly workload?: WorkloadRef
+  /** Only these. */
+  readonly points?: readonly string[]
+  /** `quick`: manifests, names and sizes. `full`: every stored byte. */
+  readonly mode: 'quick' | 'full'
+}
+
+/** Deletes the named points, and nothing that another point needs. */
+export interface PruneInput {
+  readonly operation: 'prune'
+  readonly repository: string
+  readonly points: readonly string[]
+}
+
+/** Makes the catalog what the repository says. */
+export interface RescanInput {
+  readonly operation: 'rescan'
+  readonly repository: string
+  /** The `storeId` of the owner that is gone for good: this store becomes the owner. */
+  readonly takeOver?: string
+}
+
+/** What a run is to do, as the store keeps it. */
+export type RunInput = BackupInput | RestoreInput | VerifyInput | PruneInput | RescanInput
+
+/** Operations a run can be. */
+export type Operation = RunInput['operation']
+
+const schemas = {
+  backup: z.strictObject({
+    operation: z.literal('backup'),
+    plan: nameSchema.exactOptional(),
+    repository: nameSchema,
+    workload: workloadRefSchema,
+    options: jsonSchema.default({}),
+    compression: compressionSchema.default('zstd'),
+  }) satisfies z.ZodType<BackupInput>,
+  restore: z.strictObject({
+    operation: z.literal('restore'),
+    workload: workloadRefSchema,
+    repository: nameSchema.exactOptional(),
+    point: z
+      .string()
+      .regex(/^(latest|\d{8}T\d{6}Z-[0-9a-f]{16})$/, 'expected "latest" or the id of a point, such as 20261120T020000Z-0123456789abcdef')
+      .default('latest'),
+    purpose: z.enum(['recover', 'test']).default('recover'),
+    provider: nameSchema.exactOptional(),
+    name: workloadIdSchema.exactOptional(),
+    target: workloadIdSchema.exactOptional(),
+    start: z.boolean().default(false),
+    options: jsonSchema.default({}),
+    probe: jsonSchema.exactOptional(),
+  }) satisfies z.ZodType<RestoreInput>,
+  verify: z.strictObject({
+    operation: z.literal('verify'),
+    repository: nameSchema,
+    workload: workloadRefSchema.exactOptional(),
+    points: z.array(pointIdSchema).min(1).exactOptional(),
+    mode: z.enum(['quick', 'full']).default('full'),
+  }) satisfies z.ZodType<VerifyInput>,
+  prune: z.strictObject({
+    operation: z.literal('prune'),
+    repository: nameSchema,
+    points: z.array(pointIdSchema).min(1, 'name at least one point'),
+  }) satisfies z.ZodType<PruneInput>,
+  rescan: z.strictObject({
+    operation: z.literal('rescan'),
+    repository: nameSchema,
+    takeOver: z.string().min(1).exactOptional(),
+  }) satisfies z.ZodType<RescanInput>,
+} as const
+
+/** All operations. */
+export const operations = Object.keys(schemas) as readonly Operation[]
+
+/**
+ * Parses what a run is to do and fills in defaults: `options: {}`, `compression: 'zstd'`, `point: 'latest'`, `purpose: 'recover'`, `start: false`,
+ * `mode: 'full'`. Throws INVALID_OPTIONS with the path of each mistake. Parsing the answer again gives the same.
+ */
+export function parseRunInput(input: unknown): RunInput {
+  const plain = plainJson(input, 'run')
+  const { operation } = parseStrict(z.looseObject({ operation: z.enum(operations) }), plain, 'run')
+  const subject = `${operation} run`
+  const run: RunInput = parseStrict<RunInput>(schemas[operation], plain, subject)
+  if (run.operation === 'restore') refuseContradiction(run, subject)
+  return run
+}
+
+function refuseContradiction(run: RestoreInput, subject: string): void {
+  if (run.target !== undefined && run.name !== undefined) {
+    throw invalidOptions(subject, [{ path: 'name', problem: `is given, but so is target "${run.target}", which keeps its own name` }])
+  }
+  if (run.purpose === 'test' && run.target !== undefined) {
+    throw invalidOptions(subject, [{ path: 'target', problem: `is "${run.target}", but a test restore never touches what is there` }])
+  }
+  if (run.purpose !== 'test' && run.probe !== undefined) {
+    throw invalidOptions(subject, [{ path: 'probe', problem: 'is given, but only a restore with purpose "test" is probed' }])
+  }
+}
+
+/** JSON Schema of what {@link parseRunInput} takes. */
+export function runInputJsonSchema(): Json {
+  return toJsonSchema(z.discriminatedUnion('operation', Object.values(schemas) as never), 'Holdfast run', 'input')
+}

@@ -1,0 +1,16 @@
+export { abortError, throwIfAborted, withDeadline } from './abort.ts'
+export { bytesOf, collectBytes } from './bytes.ts'
+export { formatBytes, formatDuration } from './format.ts'
+export { isErrorCode, mapError } from './map-error.ts'
+export { nearest } from './nearest.ts'
+export {
+  invalidOptions,
+  type OptionsIssue,
+  type OptionsMistake,
+  type OptionsSchema,
+  parseStrict,
+  pathText,
+  showValue,
+} from './parse-options.ts'
+export { type Pull, pullFrom } from './pull.ts'
+export { assertSafeName, assertSafePath } from './safe-name.ts'

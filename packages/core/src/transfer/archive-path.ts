@@ -1,0 +1,20 @@
+import { HoldfastError } from '../spec/errors.ts'
+
+/** Throws PATH_OUTSIDE when a name in an archive is absolute, climbs above the folder it is unpacked in, or holds a zero byte. */
+export function checkInside(name: Buffer, what: string): void {
+  if (name[0] === 0x2f || name.includes(0) || climbs(name)) {
+    const shown = JSON.stringify(name.toString('utf8').slice(0, 200))
+    throw new HoldfastError('PATH_OUTSIDE', `${what} ${shown} leaves the folder it would be unpacked in`)
+  }
+}
+
+function climbs(name: Buffer): boolean {
+  if (!name.includes('..')) return false
+  let depth = 0
+  for (const part of name.toString('latin1').split('/')) {
+    if (part === '..') depth--
+    else if (part !== '' && part !== '.') depth++
+    if (depth < 0) return true
+  }
+  return false
+}

@@ -1,0 +1,5 @@
+export { type BackupSinkContext, createBackupSink, type OpenSink, type StoredItems } from './backup-sink.ts'
+export type { BaseDisk } from './blocks-item.ts'
+export { createProgressMeter, type Progress, type ProgressMeter, type ProgressMeterOptions } from './progress-meter.ts'
+export { createRestoreSource, type RestoreSourceContext } from './restore-source.ts'
+export { type Finding, type VerifyContext, verifyPoint } from './verify-point.ts'

@@ -1,0 +1,107 @@
+import type { Clock } from '../spec/clock.ts'
+import { humanBytes, humanDuration } from './human-text.ts'
+
+/** How far a run is. Bytes are counted as they come from the platform (backup), as they go to it (restore), or as they are read (verify). */
+export interface Progress {
+  /** One line for people, with amounts, rate and time left as far as they are known. */
+  readonly text: string
+  readonly bytes: number
+  /** Only when somebody knew it. */
+  readonly totalBytes?: number
+  /** 0 to 1, of the step that `text` names; only when somebody told it. */
+  readonly fraction?: number
+  /** Smoothed over some seconds; 0 before anything moved. */
+  readonly bytesPerSecond: number
+  readonly millisecondsLeft?: number
+  readonly elapsedMs: number
+}
+
+/** Counts what a run moves. Cheap: `add` may be called for every chunk. */
+export interface ProgressMeter {
+  add(bytes: number): void
+  /** What is being done now, in words people read. */
+  step(text: string, fraction?: number): void
+  /** Adds to the number of bytes expected altogether. */
+  expect(bytes: number): void
+  snapshot(): Progress
+}
+
+export interface ProgressMeterOptions {
+  readonly clock: Clock
+  /** Called after each step, and for bytes at most four times a second of the monotonic clock. Must not throw. */
+  readonly onChange?: () => void
+}
+
+const rateWindowMs = 1000
+const changeMs = 250
+/** Weight of the newest second in the smoothed rate. */
+const newestWeight = 0.25
+
+export function createProgressMeter({ clock, onChange }: ProgressMeterOptions): ProgressMeter {
+  const started = clock.monotonic()
+  let bytes = 0
+  let expected = 0
+  let step = { text: '', fraction: undefined as number | undefined }
+  let rate: number | undefined
+  let window = { since: started, bytes: 0 }
+  let told = started
+
+  function smooth(now: number): void {
+    const elapsed = now - window.since
+    if (elapsed < rateWindowMs) return
+    const newest = ((bytes - window.bytes) * 1000) / elapsed
+    // After a long silence the old rate means nothing any more: its weight falls with every second that passed.
+    const kept = (1 - newestWeight) ** (elapsed / rateWindowMs)
+    rate = rate === undefined ? newest : rate * kept + newest * (1 - kept)
+    window = { since: now, bytes }
+  }
+
+  function snapshot(): Progress {
+    const now = clock.monotonic()
+    smooth(now)
+    const elapsedMs = now - started
+    const bytesPerSecond = Math.round(rate ?? (elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0))
+    const totalBytes = expected > 0 && expected >= bytes ? expected : undefined
+    const millisecondsLeft =
+      totalBytes !== undefined && bytesPerSecond > 0 ? Math.round(((totalBytes - bytes) * 1000) / bytesPerSecond) : undefined
+    const numbers = {
+      bytes,
+      ...(totalBytes !== undefined && { totalBytes }),
+      bytesPerSecond,
+      ...(millisecondsLeft !== undefined && { millisecondsLeft }),
+    }
+    return { text: textOf(step, numbers), ...numbers, ...(step.fraction !== undefined && { fraction: step.fraction }), elapsedMs }
+  }
+
+  return {
+    add(added) {
+      bytes += added
+      const now = clock.monotonic()
+      smooth(now)
+      if (onChange === undefined || now - told < changeMs) return
+      told = now
+      onChange()
+    },
+    step(text, fraction) {
+      step = { text, fraction }
+      onChange?.()
+    },
+    expect(more) {
+      expected += more
+    },
+    snapshot,
+  }
+}
+
+type Numbers = Pick<Progress, 'bytes' | 'totalBytes' | 'bytesPerSecond' | 'millisecondsLeft'>
+
+function textOf(step: { readonly text: string; readonly fraction: number | undefined }, numbers: Numbers): string {
+  const parts: string[] = []
+  if (step.fraction !== undefined) parts.push(`${Math.floor(step.fraction * 100)} %`)
+  if (numbers.bytes > 0) {
+    parts.push(`${humanBytes(numbers.bytes)}${numbers.totalBytes === undefined ? '' : ` of ${humanBytes(numbers.totalBytes)}`}`)
+    parts.push(`${humanBytes(numbers.bytesPerSecond)}/s`)
+  }
+  if (numbers.millisecondsLeft !== undefined && numbers.millisecondsLeft > 0) parts.push(`${humanDuration(numbers.millisecondsLeft)} left`)
+  return [step.text, parts.join(', ')].filter((part) => part !== '').join(': ')
+}

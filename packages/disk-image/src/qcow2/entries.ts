@@ -1,0 +1,49 @@
+import { clusterBytes } from '../clusters.ts'
+import { DiskImageError, damaged } from '../errors.ts'
+
+/** Where a cluster of the disk is. `offset` of a zero cluster: the host cluster it keeps, 0 when none. */
+export interface L2Entry {
+  readonly kind: 'gap' | 'zero' | 'data'
+  readonly offset: number
+}
+
+const gap: L2Entry = { kind: 'gap', offset: 0 }
+const plainZero: L2Entry = { kind: 'zero', offset: 0 }
+
+/** The offset of an L2 table, 0 for none. Bits 56 to 62 and 0 to 8 are reserved. */
+export function parseL1Entry(table: Buffer, slot: number, fileSize: number): number {
+  const high = table.readUInt32BE(slot * 8)
+  const low = table.readUInt32BE(slot * 8 + 4)
+  if ((high & 0x7f000000) !== 0 || (low & 0x1ff) !== 0) throw damaged(`L1 entry ${slot} has reserved bits set`, { slot })
+  const offset = (high & 0xffffff) * 2 ** 32 + low
+  if (offset % clusterBytes !== 0 || offset + clusterBytes > fileSize) {
+    throw damaged(`L1 entry ${slot} points to ${offset}: unaligned or outside the file of ${fileSize} bytes`, { slot, offset, fileSize })
+  }
+  return offset
+}
+
+/** One entry of an L2 table. `needed`: bytes of the cluster that are inside the disk, which must be inside the file. */
+export function parseL2Entry(table: Buffer, entry: number, index: number, needed: number, fileSize: number): L2Entry {
+  const high = table.readUInt32BE(entry * 8)
+  const low = table.readUInt32BE(entry * 8 + 4)
+  if (high === 0 && low <= 1) return low === 0 ? gap : plainZero
+  const where = { guestOffset: index * clusterBytes }
+  if ((high & 0x40000000) !== 0) {
+    throw new DiskImageError('UNSUPPORTED_FORMAT', `the cluster at ${where.guestOffset} is compressed, which is not read`, {
+      details: where,
+    })
+  }
+  if ((high & 0x3f000000) !== 0 || (low & 0x1fe) !== 0)
+    throw damaged(`the entry of the cluster at ${where.guestOffset} has reserved bits set`, where)
+  const kind = (low & 1) === 1 ? 'zero' : 'data'
+  const offset = (high & 0xffffff) * 2 ** 32 + (low - (low & 1))
+  const inside = offset % clusterBytes === 0 && offset + (kind === 'data' ? needed : 1) <= fileSize
+  if (!inside || (kind === 'data' && offset === 0)) {
+    throw damaged(`the cluster at ${where.guestOffset} points to ${offset}: unaligned or outside the file of ${fileSize} bytes`, {
+      ...where,
+      offset,
+      fileSize,
+    })
+  }
+  return { kind, offset }
+}

@@ -1,0 +1,127 @@
+import type { BlockSource, CallOptions, MappedBlocks } from '../blocks.ts'
+import { extentsOf } from '../cluster-set.ts'
+import { checkRange, clusterBytes } from '../clusters.ts'
+import { disposeOnce, takeOver } from '../dispose.ts'
+import { damaged } from '../errors.ts'
+import { type Checked, checkTables } from './check.ts'
+import { type L2Entry, parseL1Entry, parseL2Entry } from './entries.ts'
+import { tableEntries } from './format.ts'
+import { type Header, parseHeader } from './parse-header.ts'
+
+/** One qcow2 file, without its backing file: extents and data are what this file holds; a gap is what the next older layer has, and reads as zeros here. */
+export interface Qcow2Layer extends MappedBlocks {
+  /** As the header says; an untrusted path, never followed. */
+  readonly backingName?: string
+  /** Offset of the first data cluster in the file; the size of the file when there is none. For files written here: the bytes before the first data cluster. */
+  readonly metadataBytes: number
+}
+
+const tablesKept = 8
+
+/** The newest tables that were asked for: reads go forward, so few are enough. A table is kept as the promise of it, so that readers at the same place share one read. */
+function createTables(source: BlockSource): (offset: number, options: CallOptions) => Promise<Buffer> {
+  const kept = new Map<number, Promise<Buffer>>()
+  const read = async (offset: number, options: CallOptions) => {
+    const table = Buffer.allocUnsafeSlow(clusterBytes)
+    await source.readInto(table, offset, options)
+    return table
+  }
+  return async (offset, options) => {
+    const known = kept.get(offset)
+    // Whoever shares a read must not share the abort of the reader that began it.
+    if (known !== undefined) return known.catch(() => read(offset, options))
+    const table = read(offset, options)
+    kept.set(offset, table)
+    table.catch(() => kept.delete(offset))
+    const oldest = kept.keys().next()
+    if (kept.size > tablesKept && !oldest.done) kept.delete(oldest.value)
+    return table
+  }
+}
+
+interface Piece {
+  readonly kind: L2Entry['kind']
+  readonly offset: number
+  length: number
+}
+
+/** Where the bytes of a range are, pieces that follow each other in the file joined. */
+function piecesOf(entryAt: (index: number) => L2Entry, start: number, end: number): readonly Piece[] {
+  const pieces: Piece[] = []
+  for (let at = start; at < end; ) {
+    const index = Math.floor(at / clusterBytes)
+    const inside = at - index * clusterBytes
+    const length = Math.min(clusterBytes - inside, end - at)
+    const entry = entryAt(index)
+    const kind = entry.kind === 'data' ? 'data' : 'zero'
+    const offset = kind === 'data' ? entry.offset + inside : 0
+    const last = pieces.at(-1)
+    if (last?.kind === kind && (kind === 'zero' || last.offset + last.length === offset)) last.length += length
+    else pieces.push({ kind, offset, length })
+    at += length
+  }
+  return pieces
+}
+
+function createReader(source: BlockSource, header: Header, checked: Checked): MappedBlocks['readInto'] {
+  const tableAt = createTables(source)
+  /** One part of a read, inside one L2 table. */
+  const readPart = async (target: Uint8Array, start: number, options: CallOptions) => {
+    const slot = Math.floor(start / clusterBytes / tableEntries)
+    const tableOffset = parseL1Entry(checked.l1, slot, source.size)
+    if (tableOffset === 0) return void target.fill(0)
+    const table = await tableAt(tableOffset, options)
+    const entryAt = (index: number) => {
+      const inside = Math.min(clusterBytes, header.size - index * clusterBytes)
+      const entry = parseL2Entry(table, index - slot * tableEntries, index, inside, source.size)
+      if ((entry.kind === 'data') !== checked.data.has(index)) throw damaged(`the L2 table at ${tableOffset} changed after it was checked`)
+      return entry
+    }
+    let at = 0
+    for (const piece of piecesOf(entryAt, start, start + target.length)) {
+      const part = target.subarray(at, at + piece.length)
+      if (piece.kind === 'zero') part.fill(0)
+      else await source.readInto(part, piece.offset, options)
+      at += piece.length
+    }
+  }
+  return async (target, offset, options) => {
+    checkRange(header.size, offset, target.length)
+    options.signal.throwIfAborted()
+    const reach = tableEntries * clusterBytes
+    for (let at = 0; at < target.length; ) {
+      const length = Math.min(target.length - at, reach - ((offset + at) % reach))
+      await readPart(target.subarray(at, at + length), offset + at, options)
+      at += length
+    }
+  }
+}
+
+/**
+ * Opens a qcow2 v3 file. The header and all tables are read and checked before it resolves; nothing is allocated by what the file says before it was compared with the size of the file,
+ * and no cluster of the file may have two uses. The backing file is not opened: see `chainView`. Takes the source over.
+ * @throws UNSUPPORTED_FORMAT: not qcow2, not version 3, clusters not of 64 KiB, encrypted, external data file, extended L2, compressed clusters, internal snapshots, unknown features.
+ * IMAGE_DAMAGED: contradicts itself or the size of the file. What the source throws passes through; an aborted signal rejects with its reason.
+ */
+export function openQcow2(source: BlockSource, options: CallOptions): Promise<Qcow2Layer> {
+  return takeOver(source, async () => {
+    options.signal.throwIfAborted()
+    const first = Buffer.alloc(Math.min(source.size, clusterBytes))
+    await source.readInto(first, 0, options)
+    const header = parseHeader(first, source.size)
+    const checked = await checkTables(source, header, options)
+    return {
+      size: header.size,
+      ...(header.backingName !== undefined && { backingName: header.backingName }),
+      metadataBytes: checked.metadataBytes,
+      ...(source.readers !== undefined && { readers: source.readers }),
+      ...(source.readBytes !== undefined && { readBytes: source.readBytes }),
+      readInto: createReader(source, header, checked),
+      async *extents({ signal }) {
+        signal.throwIfAborted()
+        yield* extentsOf(checked.data, checked.zero, header.size)
+      },
+      [Symbol.asyncDispose]: disposeOnce([source]),
+    }
+  })
+}

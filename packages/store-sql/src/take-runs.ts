@@ -1,0 +1,77 @@
+import type { Resource, Run, RunStore } from '@holdfast/core/spec'
+import { runOf, updateRun } from './run-rows.ts'
+import type { SqlTransaction } from './sql-context.ts'
+
+type Worker = Parameters<RunStore['take']>[0]
+
+/** Resources in use, and those that somebody already waits for: nobody behind may have those. */
+function createLedger(running: readonly Run[]) {
+  const used = new Map<string, number>()
+  const awaited = new Set<string>()
+  const hold = (resources: readonly Resource[]): void => {
+    for (const { name, units } of resources) used.set(name, (used.get(name) ?? 0) + units)
+  }
+  for (const run of running) hold(run.resources)
+  return {
+    hold,
+    /** All or nothing. Notes what is short, so it is asked in the order of the queue. */
+    isFree(resources: readonly Resource[]): boolean {
+      const short = resources.filter(({ name, units, capacity }) => (used.get(name) ?? 0) + units > capacity)
+      const overtakes = resources.some(({ name }) => awaited.has(name))
+      for (const { name } of short) awaited.add(name)
+      return short.length === 0 && !overtakes
+    },
+  }
+}
+
+async function runningRuns({ database }: SqlTransaction): Promise<readonly Run[]> {
+  const rows = await database.selectFrom('runs').selectAll().where('state', '=', 'running').orderBy('sequence').execute()
+  return rows.map(runOf)
+}
+
+async function queuedRuns({ database, now }: SqlTransaction): Promise<readonly Run[]> {
+  const rows = await database
+    .selectFrom('runs')
+    .selectAll()
+    .where('state', '=', 'queued')
+    .where('not_before', '<=', now)
+    .orderBy('priority', 'desc')
+    .orderBy('due_at')
+    .orderBy('not_before')
+    .orderBy('sequence')
+    .execute()
+  return rows.map(runOf)
+}
+
+function choose(running: readonly Run[], queued: readonly Run[], worker: Worker, now: number, limit: number): readonly Run[] {
+  const only = worker.only === undefined ? undefined : new Set(worker.only)
+  const offers = new Set(worker.offers)
+  const suits = (run: Run): boolean => (only === undefined || only.has(run.id)) && run.needs.every((need) => offers.has(need))
+  const chosen = running.filter((run) => (run.leaseUntil ?? 0) <= now && suits(run)).slice(0, Math.max(0, limit))
+  const ledger = createLedger(running)
+  for (const run of queued) {
+    if (chosen.length >= limit) break
+    // Runs for other workers are asked about too: they must not be overtaken either.
+    if (!ledger.isFree(run.resources) || !suits(run)) continue
+    ledger.hold(run.resources)
+    chosen.push(run)
+  }
+  return chosen
+}
+
+/** Ended leases first, then queued runs by priority and age. */
+export async function takeRuns(transaction: SqlTransaction, worker: Worker, ttl: number, limit: number): Promise<readonly Run[]> {
+  const chosen = choose(await runningRuns(transaction), await queuedRuns(transaction), worker, transaction.now, limit)
+  const taken = chosen.map(
+    (run): Run => ({
+      ...run,
+      state: 'running',
+      attempt: run.attempt + 1,
+      failures: run.failures + (run.state === 'running' ? 1 : 0),
+      worker: worker.id,
+      leaseUntil: transaction.now + ttl,
+    }),
+  )
+  for (const run of taken) await updateRun(transaction, run)
+  return taken
+}

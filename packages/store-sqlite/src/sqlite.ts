@@ -1,0 +1,51 @@
+import { type Clock, HoldfastError, type Store } from '@holdfast/core/spec'
+import { sqlStore, type Tables } from '@holdfast/store-sql'
+import { Kysely } from 'kysely'
+import { nodeSqlite } from './node-sqlite.ts'
+import { openFile } from './open-file.ts'
+import { pause } from './pause.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import type { OpenSqlite } from './sqlite-driver.ts'
+import { sqlitePlatform } from './sqlite-platform.ts'
+
+/** Where the catalog is and how it is opened. */
+export interface SqliteOptions {
+  /** Path of the file. It is made if absent, with mode 0600; its folder must exist and be on a local disk. */
+  readonly file: string
+  /** The name of this host. Kept in the file: later, `open` refuses another name with FOREIGN_HOST. Without it, nothing is checked. */
+  readonly hostName?: string
+  /** How long a call waits for other programs that hold the file, milliseconds. Default 5000. */
+  readonly waitMs?: number
+  /** Replaces SQLite's clock as the store's time and Node's timer for waiting: for tests. */
+  readonly clock?: Clock
+  /** Opens the file with another SQLite library. Default: `node:sqlite`. */
+  readonly driver?: OpenSqlite
+}
+
+const defaultWaitMs = 5000
+
+/**
+ * The catalog in one SQLite file, for one host; several processes of it may share the file. Each method is one transaction that has reached the disk when its promise
+ * resolves (write-ahead log, `synchronous=FULL`, `BEGIN IMMEDIATE`); an abort before the commit leaves nothing and rejects with ABORTED. Nothing is
+ * opened before `open`, which makes the file and migrates it.
+ *
+ * Errors beside those of the contract: DATABASE_LOCKED (`open`) and STORE_BUSY (other methods) when another program held the file for more than
+ * `waitMs`; STORE_NEWER; FOREIGN_HOST; STORE_FAILED when the file cannot be opened, read or written, is damaged, or is something else.
+ *
+ * @example
+ * ```ts
+ * const store = sqlite({ file: '/var/lib/holdfast/catalog.db', hostName: 'backup1' })
+ * const { storeId, epoch } = await store.open({ signal })
+ * ```
+ */
+export function sqlite({ file, hostName, waitMs = defaultWaitMs, clock, driver = nodeSqlite }: SqliteOptions): Store {
+  if (typeof file !== 'string' || file === '')
+    throw new HoldfastError('INVALID_OPTIONS', `sqlite: file: ${JSON.stringify(file)} is not a path`)
+  if (!(waitMs >= 0)) throw new HoldfastError('INVALID_OPTIONS', `sqlite: waitMs: ${waitMs} is not a number of milliseconds`)
+  const sleep: Clock['sleep'] = clock === undefined ? pause : (milliseconds, options) => clock.sleep(milliseconds, options)
+  return sqlStore({
+    database: new Kysely<Tables>({ dialect: sqliteDialect(() => openFile(file, driver)) }),
+    platform: sqlitePlatform({ file, waitMs, sleep, now: clock === undefined ? undefined : () => clock.now() }),
+    ...(hostName !== undefined && { hostName }),
+  })
+}

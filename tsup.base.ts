@@ -1,0 +1,21 @@
+import { defineConfig, type Options } from 'tsup'
+
+/**
+ * How each package is built: ES modules with declarations, one chunk for what two entries share (so that `HoldfastError` is one class), dependencies
+ * left outside.
+ *
+ * @param entry - name of the built file without its ending -> source file; as in the `exports` of the package
+ */
+export function packageBuild(entry: Record<string, string>): Options {
+  const options: Options = {
+    entry,
+    format: ['esm'],
+    target: 'node22',
+    platform: 'node',
+    dts: true,
+    clean: true,
+    sourcemap: true,
+    tsconfig: '../../tsconfig.build.json',
+  }
+  return defineConfig(options) as Options
+}
