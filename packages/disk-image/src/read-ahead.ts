@@ -1,3 +1,4 @@
+import { alignedBuffers } from './aligned-buffers.ts'
 import type { BlockSource, CallOptions } from './blocks.ts'
 import { clusterBytes, clustersOf } from './clusters.ts'
 
@@ -73,7 +74,7 @@ export async function* readAhead<T>(
   const groups = grouped(runs, size / clusterBytes)
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
-  const free: Buffer[] = []
+  const free = alignedBuffers(depth + 1, size)
   const queue: { readonly buffer: Buffer; readonly filled: Promise<Filled<T>> }[] = []
   let ended = false
   const topUp = async () => {
@@ -83,7 +84,7 @@ export async function* readAhead<T>(
         ended = true
         return
       }
-      const buffer = free.pop() ?? (process.env.WASM ? Buffer.from(new WebAssembly.Memory({ initial: size / 65536 }).buffer) : Buffer.allocUnsafeSlow(size))
+      const buffer = free.pop() as Buffer // one more than are filled at once
       const filled = fill(source, group.value, buffer, { signal }).then((bytes) => ({
         runs: group.value,
         bytes,

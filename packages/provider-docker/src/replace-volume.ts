@@ -1,6 +1,7 @@
 import { type CallOptions, HoldfastError, type Mark, type RestoreResult, type RunContext, type StoredFile } from '@holdfast/core/spec'
 import type { Container } from './engine-answers.ts'
 import { type EngineClient, mountName } from './engine-client.ts'
+import { fillNewVolume } from './fill-volume.ts'
 import {
   containerName,
   createHelper,
@@ -16,7 +17,6 @@ import {
 import { requireVolume } from './inventory.ts'
 import { accidentLabel, attemptName, carriesMark, helperName, readLabel, refillLabel, unfinishedLabel } from './mark-labels.ts'
 import type { RestoreOptions } from './options.ts'
-import { fillNewVolume } from './restore-volume.ts'
 import { tarOfOneFile } from './tar-header.ts'
 import { sameContent, scanned, summarize, type TarSummary } from './tar-scan.ts'
 import { isInMemory } from './volume-description.ts'

@@ -3,6 +3,7 @@ export { type CollectedItem, type CollectingSink, collectingSink } from './colle
 export type { ContractRunner } from './contract-runner.ts'
 export { type FakeClock, fakeClock } from './fake-clock.ts'
 export { countingIds, seededIds } from './fake-ids.ts'
+export { type FaultRates, type FaultyRepository, type FaultyRepositoryOptions, faultyRepository, noFaults } from './faulty-repository.ts'
 export { extentsOf, memoryBlocks, memoryMappedBlocks, readBlocks } from './memory-blocks.ts'
 export { type MemoryPlatform, memoryPlatform } from './memory-platform/memory-platform.ts'
 export type { PlatformFaults, Turn } from './memory-platform/requests.ts'

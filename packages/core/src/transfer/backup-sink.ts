@@ -9,7 +9,7 @@ import { bytesOf } from './chunks.ts'
 import { createNameClaims, sumsFileName } from './item-names.ts'
 import type { ProgressMeter } from './progress-meter.ts'
 import { putFile } from './put-file.ts'
-import { createScope, type Scope } from './scope.ts'
+import { abortFailure, createScope, type Scope } from './scope.ts'
 import { sha256SumsOf } from './sha256-sums.ts'
 import { createSlots } from './slots.ts'
 import { checkStreamItem, storeStream, streamNames } from './stream-item.ts'
@@ -80,7 +80,7 @@ export function createBackupSink(context: BackupSinkContext): OpenSink {
       return throttle.pass(bytes, options)
     },
   }
-  const stop = () => close(context.signal.reason)
+  const stop = () => close(abortFailure(context.signal, folder))
   if (context.signal.aborted) stop()
   else context.signal.addEventListener('abort', stop, { once: true })
 
@@ -122,7 +122,10 @@ export function createBackupSink(context: BackupSinkContext): OpenSink {
 
   function checkOpen(what: string): void {
     if (closed !== undefined)
-      throw new HoldfastError('ABORTED', `${what}: this backup takes nothing more, it has finished or failed`, { cause: closed.error, retryable: false })
+      throw new HoldfastError('ABORTED', `${what}: this backup takes nothing more, it has finished or failed`, {
+        cause: closed.error,
+        retryable: false,
+      })
   }
 
   function diskNames(): DiskNames {
@@ -135,7 +138,10 @@ export function createBackupSink(context: BackupSinkContext): OpenSink {
   async function blocks(item: BlocksItem): Promise<void> {
     checkOpen(`disk ${item.disk.key}`)
     if (keys.has(item.disk.key)) throw new HoldfastError('EXISTS', `disk ${item.disk.key} was given twice`)
-    const plan = planDisk(item, context.base?.find(({ key }) => key === item.disk.key))
+    const plan = planDisk(
+      item,
+      context.base?.find(({ key }) => key === item.disk.key),
+    )
     keys.add(item.disk.key)
     const names = diskNames()
     claims.claim([names.file, names.sums])
@@ -158,11 +164,15 @@ export function createBackupSink(context: BackupSinkContext): OpenSink {
   }
 
   async function finish(options: CallOptions): Promise<StoredItems> {
-    if (closed !== undefined) throw closed.error instanceof Error ? closed.error : new HoldfastError('ABORTED', `${folder}: the backup was cancelled`)
+    if (closed !== undefined) throw closed.error
     if (running.size > 0) {
-      const error = new HoldfastError('INTERNAL', `${folder}: the backup returned while ${running.size} of its items were still being put`, {
-        remedy: 'This is an error of the provider: it must await every item. Report it.',
-      })
+      const error = new HoldfastError(
+        'INTERNAL',
+        `${folder}: the backup returned while ${running.size} of its items were still being put`,
+        {
+          remedy: 'This is an error of the provider: it must await every item. Report it.',
+        },
+      )
       close(error)
       throw error
     }

@@ -10,7 +10,6 @@ import {
   mapBlocks,
   openSums,
   overlaySums,
-  type SumBatches,
   type SumLayer,
   type SumsFile,
 } from '@holdfast/disk-image'
@@ -20,6 +19,7 @@ import type { ByteStream, MappedBlocks } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { type Channel, createChannel } from './channel.ts'
 import { type Flow, iterate } from './chunks.ts'
+import { counted, disposedOnFailure } from './disk-layers.ts'
 import { guardedBlocks, guardedSource } from './guarded-blocks.ts'
 import { itemPath, miscounted, putBytes, putFile, type Target, unread, watched } from './put-file.ts'
 import { runTogether, type Scope } from './scope.ts'
@@ -52,15 +52,18 @@ interface Plan {
 /** Full or incremental, and why. Throws before anything is opened. */
 export function planDisk(item: BlocksItem, base: BaseDisk | undefined): Plan {
   const { key, size } = item.disk
-  if (!Number.isSafeInteger(size) || size < 0) throw new HoldfastError('INVALID_OPTIONS', `disk ${key}: the size ${size} is no number of bytes`)
-  if (item.covers === 'all') return { covers: 'all', reason: item.reason ?? (base === undefined ? 'there is no base' : 'the platform gave the whole disk') }
+  if (!Number.isSafeInteger(size) || size < 0)
+    throw new HoldfastError('INVALID_OPTIONS', `disk ${key}: the size ${size} is no number of bytes`)
+  if (item.covers === 'all')
+    return { covers: 'all', reason: item.reason ?? (base === undefined ? 'there is no base' : 'the platform gave the whole disk') }
   if (item.covers === 'changes') {
     if (base === undefined)
       throw new HoldfastError('INVALID_OPTIONS', `disk ${key}: covers is "changes", but this backup has no base for it`, {
         remedy: 'Give "changes" only for disks that the request names in its base.',
       })
     // What a smaller disk cut off inside its last cluster is not among its changes.
-    if (size < base.size) throw new HoldfastError('BASE_LOST', `disk ${key} shrank from ${base.size} to ${size} bytes: its changes cannot build on the base`)
+    if (size < base.size)
+      throw new HoldfastError('BASE_LOST', `disk ${key} shrank from ${base.size} to ${size} bytes: its changes cannot build on the base`)
     return { covers: 'changes', base, reason: item.reason ?? `changes since ${base.point}` }
   }
   if (base === undefined) return { covers: 'all', reason: item.reason ?? 'there is no base' }
@@ -110,7 +113,8 @@ export async function storeDisk(
 async function openDisk(item: BlocksItem, plan: Plan, target: Target, scope: Scope, flow: Flow): Promise<MappedBlocks> {
   const { disk } = item
   const checkSize = (size: number) => {
-    if (size !== disk.size) throw new HoldfastError('PROVIDER_FAILED', `disk ${disk.key}: announced with ${disk.size} bytes, opened with ${size}`)
+    if (size !== disk.size)
+      throw new HoldfastError('PROVIDER_FAILED', `disk ${disk.key}: announced with ${disk.size} bytes, opened with ${size}`)
   }
   if (item.covers !== 'unmapped') {
     const blocks = guardedBlocks(await openOnce(() => item.open({ signal: scope.signal }), scope), scope, flow)
@@ -128,15 +132,6 @@ async function openDisk(item: BlocksItem, plan: Plan, target: Target, scope: Sco
       scope.race(changedBlocks(source, overlaySums(layers), { signal: scope.signal, baseSize: base.size })),
     )
   })
-}
-
-async function disposedOnFailure<T extends MappedBlocks>(opened: AsyncDisposable, use: () => Promise<T>): Promise<T> {
-  try {
-    return await use()
-  } catch (error) {
-    await opened[Symbol.asyncDispose]()
-    throw error
-  }
 }
 
 type Image = Awaited<ReturnType<typeof encodeQcow2>>
@@ -185,7 +180,8 @@ async function* imageBytes(
       position += chunk.length
       yield chunk
     }
-    if (position !== image.size) throw new HoldfastError('INTERNAL', `${scope.what}: the qcow2 has ${position} bytes instead of ${image.size}`)
+    if (position !== image.size)
+      throw new HoldfastError('INTERNAL', `${scope.what}: the qcow2 has ${position} bytes instead of ${image.size}`)
   } catch (error) {
     scope.fail(error)
     throw error
@@ -199,7 +195,12 @@ async function* imageBytes(
 const backingName = (target: Target, baseFile: string): string => posix.relative(`${target.folder}/${target.number}`, baseFile)
 
 /** Opens these sums, newest first, for as long as `use` runs. */
-async function withSums<T>(paths: readonly string[], target: Target, scope: Scope, use: (layers: readonly SumLayer[]) => Promise<T>): Promise<T> {
+async function withSums<T>(
+  paths: readonly string[],
+  target: Target,
+  scope: Scope,
+  use: (layers: readonly SumLayer[]) => Promise<T>,
+): Promise<T> {
   const opened: SumsFile[] = []
   try {
     for (const path of paths) opened.push(await openSums(await target.repository.open(path, scope), scope))
@@ -210,18 +211,14 @@ async function withSums<T>(paths: readonly string[], target: Target, scope: Scop
 }
 
 /** The logical digest of the merged disk, from the sums as they lie in the repository. */
-function mergedDigest(paths: readonly string[], target: Target, scope: Scope): Promise<{ readonly digest: string; readonly usedBytes: number }> {
+function mergedDigest(
+  paths: readonly string[],
+  target: Target,
+  scope: Scope,
+): Promise<{ readonly digest: string; readonly usedBytes: number }> {
   return withSums(paths, target, scope, async (layers) => {
     const count = { data: 0 }
     const digest = await scope.race(logicalDigest(counted(overlaySums(layers), count)))
     return { digest, usedBytes: count.data * clusterBytes }
   })
 }
-
-async function* counted(batches: SumBatches, count: { data: number }): AsyncGenerator<readonly ClusterSum[], void, undefined> {
-  for await (const batch of batches) {
-    for (const { kind } of batch) if (kind === 'data') count.data++
-    yield batch
-  }
-}
-

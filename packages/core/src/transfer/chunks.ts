@@ -53,14 +53,14 @@ export async function* iterate<T>(iterable: AsyncIterable<T> & Partial<AsyncDisp
 /**
  * The same bytes in pieces of {@link pieceBytes}; only the last may be shorter. A piece stays whole while the next one is being asked for, and
  * until the one after that is (two buffers in turn), so that a codec can work on one while the next is filled. With `passLarge` a chunk that
- * is large already is lent on as it is, for readers that need no such time.
+ * is large already, and a whole number of `unit`s, is lent on as it is, for readers that need no such time.
  */
-export async function* gather(chunks: AsyncIterable<Uint8Array>, passLarge = false): AsyncGenerator<Uint8Array, void, undefined> {
-  let filling = Buffer.allocUnsafeSlow(pieceBytes)
+export async function* gather(chunks: AsyncIterable<Uint8Array>, passLarge = false, unit = 1): AsyncGenerator<Uint8Array, void, undefined> {
+  let filling: Buffer = Buffer.allocUnsafeSlow(pieceBytes)
   let resting: Buffer | undefined
   let filled = 0
   for await (const chunk of chunks) {
-    if (passLarge && filled === 0 && chunk.length >= pieceBytes / 2) {
+    if (passLarge && filled === 0 && chunk.length >= pieceBytes / 2 && chunk.length % unit === 0) {
       yield chunk
       continue
     }

@@ -54,7 +54,13 @@ export async function* watched(chunks: AsyncIterable<Uint8Array>, scope: Scope):
 }
 
 export const unread = (target: Target, name: string): HoldfastError =>
-  new HoldfastError('INTERNAL', `the repository says that ${repositoryPath(target.folder, itemPath(target, name))} is stored, but did not read it to its end`)
+  new HoldfastError(
+    'INTERNAL',
+    `the repository says that ${repositoryPath(target.folder, itemPath(target, name))} is stored, but did not read it to its end`,
+  )
 
 export const miscounted = (target: Target, name: string, stored: number, given: number): HoldfastError =>
-  new HoldfastError('INTERNAL', `${repositoryPath(target.folder, itemPath(target, name))}: ${given} bytes were given, the repository stored ${stored}`)
+  new HoldfastError(
+    'INTERNAL',
+    `${repositoryPath(target.folder, itemPath(target, name))}: ${given} bytes were given, the repository stored ${stored}`,
+  )

@@ -14,7 +14,7 @@ export interface Scope extends CallOptions {
   readonly failure: unknown
   /** Ends the work. Only the first call counts. */
   fail(error: unknown): void
-  /** The result of `work`, or the failure of the scope as soon as there is one. */
+  /** The result of `work`, or the failure of the scope as soon as there is one. Only while something is awaited here can the scope stall. */
   race<T>(work: Promise<T>): Promise<T>
   /** Something moved: the stall watch starts anew. */
   touch(): void
@@ -64,6 +64,7 @@ export function createScope({ signal, clock, what, stallMs }: ScopeOptions): Sco
 
   function race<T>(work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      if (waiting.size === 0) moved = clock.monotonic()
       if (failed !== undefined) reject(failed.error)
       else waiting.add(reject)
       work.then(
@@ -82,7 +83,7 @@ export function createScope({ signal, clock, what, stallMs }: ScopeOptions): Sco
   async function watch(): Promise<void> {
     while (!watching.signal.aborted) {
       const now = clock.monotonic()
-      if (pauses > 0) moved = now
+      if (pauses > 0 || waiting.size === 0) moved = now
       const left = moved + stallMs - now
       if (left <= 0) return fail(new HoldfastError('STALLED', `${what}: no bytes came for ${stallMs} ms`))
       await clock.sleep(left, { signal: watching.signal })

@@ -164,7 +164,10 @@ export async function openOnce<T extends Partial<AsyncDisposable>>(open: () => P
 /** For formats that need a disk, and digests we do not know: what types cannot hold back. */
 export function checkStreamItem(item: StreamItem): void {
   if (item.format !== 'tar' && item.format !== 'vmdk' && item.format !== 'bytes')
-    throw new HoldfastError('INVALID_OPTIONS', `item ${JSON.stringify((item as StreamItem).name)}: format ${JSON.stringify((item as StreamItem).format)} is not tar, vmdk or bytes`)
+    throw new HoldfastError(
+      'INVALID_OPTIONS',
+      `item ${JSON.stringify((item as StreamItem).name)}: format ${JSON.stringify((item as StreamItem).format)} is not tar, vmdk or bytes`,
+    )
   if (item.format === 'vmdk' && item.disk === undefined)
     throw new HoldfastError('INVALID_OPTIONS', `item ${JSON.stringify(item.name)}: a vmdk needs its disk`)
 }

@@ -61,7 +61,10 @@ export function parseTarHeader(block: Buffer, at: number, what: string): TarHead
   const stored = tarNumber(block.subarray(148, 156))
   const { unsigned, signed } = checksums(block)
   if (stored !== unsigned && stored !== signed)
-    throw new HoldfastError('PROVIDER_FAILED', `${what}: no tar header at byte ${at}: its checksum is ${unsigned}, the field says ${stored ?? 'no number'}`)
+    throw new HoldfastError(
+      'PROVIDER_FAILED',
+      `${what}: no tar header at byte ${at}: its checksum is ${unsigned}, the field says ${stored ?? 'no number'}`,
+    )
   const size = tarNumber(block.subarray(124, 136))
   if (size === undefined) throw new HoldfastError('PROVIDER_FAILED', `${what}: the tar header at byte ${at} has a size that is no number`)
   const flag = block[156] === 0 ? '0' : String.fromCharCode(block[156] as number)

@@ -95,7 +95,10 @@ export function createTarScanner({ what, onEntry }: { readonly what: string; onE
     const parsed = parseTarHeader(block, at, what)
     if ('LKxgX'.includes(parsed.flag)) {
       if (parsed.size > maximumExtra)
-        throw new HoldfastError('PROVIDER_FAILED', `${what}: the tar header at byte ${at} announces ${parsed.size} bytes of long names, more than ${maximumExtra}`)
+        throw new HoldfastError(
+          'PROVIDER_FAILED',
+          `${what}: the tar header at byte ${at} announces ${parsed.size} bytes of long names, more than ${maximumExtra}`,
+        )
       extra = { flag: parsed.flag, size: parsed.size, at, parts: [] }
       remaining = Math.ceil(parsed.size / tarBlock) * tarBlock
       expecting = 'extra'
@@ -118,7 +121,11 @@ export function createTarScanner({ what, onEntry }: { readonly what: string; onE
     else if (expecting === 'sparse-map') {
       if (bytes[504] !== 1 && sparse !== undefined) entry(sparse)
     } else if (isZeroBlock(bytes)) expecting = 'padding'
-    else throw new HoldfastError('PROVIDER_FAILED', `${what}: one block of zeros at byte ${position - 2 * tarBlock}, then more: an archive ends with two`)
+    else
+      throw new HoldfastError(
+        'PROVIDER_FAILED',
+        `${what}: one block of zeros at byte ${position - 2 * tarBlock}, then more: an archive ends with two`,
+      )
   }
 
   /** Bytes that need not be a whole block. Returns how many were used. */
@@ -200,4 +207,3 @@ function bodySize(header: TarHeader, override: number | undefined, position: num
     throw new HoldfastError('PROVIDER_FAILED', `${what}: the entry before byte ${position} is no file, but has ${size} bytes`)
   return size
 }
-

@@ -11,7 +11,13 @@ export interface Throttle {
 const shortestWaitMs = 20
 
 /** `bytesPerSecond` absent: never waits. A pause is not made up for later: the rate holds over any stretch of time, but for one chunk. */
-export function createThrottle({ clock, bytesPerSecond }: { readonly clock: Clock; readonly bytesPerSecond?: number | undefined }): Throttle {
+export function createThrottle({
+  clock,
+  bytesPerSecond,
+}: {
+  readonly clock: Clock
+  readonly bytesPerSecond?: number | undefined
+}): Throttle {
   if (bytesPerSecond === undefined) return { pass: () => undefined }
   let free = clock.monotonic()
   return {

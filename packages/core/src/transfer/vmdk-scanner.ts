@@ -137,14 +137,20 @@ function parseHeader(bytes: Buffer, what: string): Header {
   const flags = bytes.readUInt32LE(8)
   const algorithm = bytes.readUInt16LE(77)
   if ((flags & compressedGrains) === 0 || (flags & markers) === 0 || algorithm !== 1)
-    throw new HoldfastError('UNSUPPORTED_FORMAT', `${what}: the VMDK is not streamOptimized (flags 0x${flags.toString(16)}, compression ${algorithm})`)
+    throw new HoldfastError(
+      'UNSUPPORTED_FORMAT',
+      `${what}: the VMDK is not streamOptimized (flags 0x${flags.toString(16)}, compression ${algorithm})`,
+    )
   if (bytes.readUInt32LE(73) !== 0x0a0d200a)
     throw new HoldfastError('PROVIDER_FAILED', `${what}: the VMDK was damaged by a transfer as text (bytes 73 to 76)`)
   const capacity = bytes.readBigUInt64LE(12)
   const grainSectors = bytes.readBigUInt64LE(20)
   const overhead = bytes.readBigUInt64LE(64)
   if (capacity > 2n ** 44n || grainSectors < 1n || grainSectors > maximumGrain || overhead < 1n || overhead > 2n ** 32n)
-    throw new HoldfastError('PROVIDER_FAILED', `${what}: the VMDK header says capacity ${capacity}, grain ${grainSectors}, overhead ${overhead} sectors`)
+    throw new HoldfastError(
+      'PROVIDER_FAILED',
+      `${what}: the VMDK header says capacity ${capacity}, grain ${grainSectors}, overhead ${overhead} sectors`,
+    )
   const directoryAt = bytes.readBigUInt64LE(56)
   const redundantAt = bytes.readBigUInt64LE(48)
   const first = redundantAt > 0n && redundantAt < directoryAt ? redundantAt : directoryAt

@@ -1,3 +1,4 @@
+import { alignedBuffers } from '../aligned-buffers.ts'
 import type { ByteStream, CallOptions, MappedBlocks } from '../blocks.ts'
 import { checkedExtents, createFingerprint, sameRuns } from '../checked-extents.ts'
 import { type ClusterSet, createClusterSet } from '../cluster-set.ts'
@@ -63,7 +64,7 @@ async function plan(source: MappedBlocks, options: EncodeQcow2Options): Promise<
 
 /** Clusters gathered into large chunks, in one buffer that is used again. */
 async function* gathered(clusters: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const buffer = Buffer.from(new WebAssembly.Memory({ initial: metadataChunk / 65536 }).buffer)
+  const [buffer] = alignedBuffers(1, metadataChunk) as [Buffer]
   let used = 0
   for await (const cluster of clusters) {
     cluster.copy(buffer, used)

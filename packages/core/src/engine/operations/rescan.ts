@@ -89,7 +89,8 @@ async function syncWorkload(
   for (let tried = 0; tried < casTries; tried++) {
     const catalog = await parts.store.points.catalog(repository, workload, options)
     const findings: Finding[] = []
-    const present = home === undefined ? [] : await readHome(parts, repository, home, findings, options)
+    const found = home === undefined ? [] : await readHome(parts, repository, home, findings, options)
+    const present = found.map((row) => ({ ...row, flags: { ...knownFlags(catalog, row.folder), ...row.flags } }))
     const gone = await provenGone(parts, repository, catalog, present, options)
     const added = present.filter((row) => !catalog.points.some((known) => sameReference(known, row)))
     if (!(await parts.store.points.sync(attempt.lease, repository, workload, catalog.version, present, gone, options))) continue
@@ -99,6 +100,11 @@ async function syncWorkload(
     return
   }
   throw new HoldfastError('STORE_BUSY', `The points of ${workload} in "${repository}" change faster than they can be read.`)
+}
+
+/** A flag is set in the store before its file is there: one that only the store knows may be on its way, so it stays. */
+function knownFlags(catalog: Catalog, folder: string): Flags {
+  return catalog.points.find((row) => row.folder === folder)?.flags ?? {}
 }
 
 async function readHome(parts: EngineParts, repository: string, home: string, findings: Finding[], options: CallOptions): Promise<readonly (PointRow & { readonly flags: Flags })[]> {

@@ -1,0 +1,34 @@
+import { recordingLogger } from '@holdfast/testkit'
+import { expect, test } from 'vitest'
+import { createEventHub } from './events.ts'
+
+const warning = { code: 'TEST', message: 'only a test' }
+
+test('a listener that throws becomes a warning in the log; the others still hear', async () => {
+  const logger = recordingLogger()
+  const hub = createEventHub(logger)
+  const heard: string[] = []
+  hub.on('warning', () => {
+    throw new Error('listener is broken')
+  })
+  hub.on('warning', async () => {
+    throw new Error('rejects later')
+  })
+  hub.on('warning', ({ code }) => void heard.push(code))
+  hub.emit('warning', warning)
+  await Promise.resolve()
+  await Promise.resolve()
+  expect(heard).toEqual(['TEST'])
+  expect(JSON.stringify(logger.lines)).toContain('listener is broken')
+  expect(JSON.stringify(logger.lines)).toContain('rejects later')
+})
+
+test('a listener that was taken off hears nothing', () => {
+  const hub = createEventHub(recordingLogger())
+  const heard: string[] = []
+  const listener = () => void heard.push('heard')
+  hub.on('warning', listener)
+  hub.off('warning', listener)
+  hub.emit('warning', warning)
+  expect(heard).toEqual([])
+})

@@ -1,0 +1,105 @@
+import { chainView, verifiedBlocks } from '@holdfast/disk-image'
+import type { DiskItem, Manifest, StreamItem as StreamEntry } from '../model/manifest.ts'
+import type { CallOptions, MappedBlocks } from '../spec/blocks.ts'
+import { HoldfastError } from '../spec/errors.ts'
+import type { StoredDisk, StoredFile } from '../spec/restore.ts'
+import { asDamage } from './damage.ts'
+import { checkDigest, type Layer, layersOf, openLayerImage, openLayerSums } from './disk-layers.ts'
+import { guardedBlocks } from './guarded-blocks.ts'
+import type { Reading } from './reading.ts'
+import type { Scope } from './scope.ts'
+
+/** A disk of the point with its chain, for the provider. */
+export function storedDisk(point: Manifest, entry: DiskItem, ancestors: ReadonlyMap<string, Manifest>, reading: Reading): StoredDisk {
+  const { key, name, size } = entry.disk
+  const path = `${point.folder}/${entry.file.path}`
+
+  /** `whole`: the layers reach down to the full, so they must give the recorded digest. */
+  async function view(layers: readonly Layer[], whole: boolean, options: CallOptions): Promise<MappedBlocks> {
+    const scope = reading.scope(`disk ${name}`, options)
+    try {
+      const opened = await openLayers(layers, whole, scope)
+      const chain = guardedBlocks(chainView(opened, size), scope, reading.flow)
+      return closingScope(chain, path, scope)
+    } catch (error) {
+      scope.close()
+      throw error
+    }
+  }
+
+  async function openLayers(layers: readonly Layer[], whole: boolean, scope: Scope): Promise<readonly MappedBlocks[]> {
+    const opened: AsyncDisposable[] = []
+    const sums = []
+    const blocks: MappedBlocks[] = []
+    try {
+      for (const layer of layers) {
+        const file = await openLayerSums(layer, reading, scope)
+        opened.push(file)
+        sums.push(file)
+      }
+      if (whole) reading.meter.expect(await checkDigest(layers, sums, scope))
+      for (const [index, layer] of layers.entries()) {
+        const image = await openLayerImage(layer, reading, scope)
+        opened.push(image)
+        blocks.push(verifiedBlocks(image, sums[index] as (typeof sums)[number]))
+      }
+      return blocks
+    } catch (error) {
+      for (const one of opened) await one[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  return {
+    key,
+    name,
+    size,
+    open: async (options) => view(layersOf(point, key, ancestors), true, options),
+    async openChanges(sincePoint, options) {
+      const layers = layersOf(point, key, ancestors)
+      const since = layers.findIndex(({ manifest }) => manifest.point === sincePoint)
+      if (since < 0) return undefined
+      return view(layers.slice(0, since), false, options)
+    },
+  }
+}
+
+/** Damage found while reading names the newest file of the chain, whatever layer it is in, and the scope ends with the view. */
+function closingScope(blocks: MappedBlocks, path: string, scope: Scope): MappedBlocks {
+  return {
+    ...blocks,
+    async readInto(target, offset, options) {
+      options.signal.throwIfAborted()
+      try {
+        await blocks.readInto(target, offset, options)
+      } catch (error) {
+        throw asDamage(error, path)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await blocks[Symbol.asyncDispose]()
+      scope.close()
+    },
+  }
+}
+
+/** A disk that was kept as the VMDK in which it came. */
+export function receivedDisk(entry: StreamEntry & { readonly disk: NonNullable<StreamEntry['disk']> }, file: StoredFile): StoredDisk {
+  const { key, name, size } = entry.disk
+  return {
+    key,
+    name,
+    size,
+    file,
+    async open() {
+      throw new HoldfastError(
+        'UNSUPPORTED',
+        `disk ${key} is stored as the VMDK in which it came (${entry.file.path}), which cannot be read by position yet`,
+        {
+          remedy: 'Restore it to the kind of platform it came from, or convert the file with qemu-img.',
+        },
+      )
+    },
+    openChanges: async () => undefined,
+  }
+}
