@@ -18,7 +18,13 @@ export interface GeneratedPage {
 async function main(): Promise<void> {
   const texts = new Map<string, string>()
   for (const path of globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md', 'examples/*/README.md'], { cwd: root }).sort()) {
-    texts.set(path, fillSnippets(readFileSync(join(root, path), 'utf8'), readFrom(root)))
+    const page = readFileSync(join(root, path), 'utf8')
+    try {
+      texts.set(path, fillSnippets(page, readFrom(root)))
+    } catch (error) {
+      process.stdout.write(`${path}: ${error instanceof Error ? error.message : String(error)}\n`)
+      process.exitCode = 1
+    }
   }
   for (const path of globSync('scripts/docs/pages/*.ts', { cwd: root }).sort()) {
     if (path.endsWith('.test.ts')) continue

@@ -74,7 +74,7 @@ async function refuseContent(client: EngineClient, container: string, volume: st
   } finally {
     await stream[Symbol.asyncDispose]()
   }
-  // One header and the end marks; a driver may add a folder such as lost+found, so a little more is allowed only if it stays under one record.
+  // The archive of an empty volume: the header of its folder and the end marks.
   if (bytes > 3 * 512)
     throw new HoldfastError(
       'NAME_TAKEN',

@@ -146,7 +146,7 @@ function viewOf(world: World, turn: Turn): Repository {
     list: (prefix, call) => list(world, turn, prefix, call),
     async sync(folder, call) {
       const path = folder.replace(/\/$/, '')
-      if (path !== '') checkStoredPath(path)
+      if (folder !== '') checkStoredPath(path)
       await around('sync', path, call, async () => {
         mayFail(world, `sync '${path}'`)
         world.storage.persist((name) => folderOf(name) === path)

@@ -12,6 +12,8 @@ export { jsonCopy, type MemoryRun, memoryRunContext } from './memory-run-context
 export { sourceFrom } from './memory-source.ts'
 export { type MemoryStore, type MemoryStoreCopy, type MemoryStoreOptions, memoryStore } from './memory-store/memory-store.ts'
 export { type CallHook, type CallPoint, type ObserveOptions, observeCalls, pointName } from './observe-calls.ts'
+export { providerContract } from './provider-contract/provider-contract.ts'
+export type { PlatformThing, ProviderContractOptions, ProviderUnderTest } from './provider-contract/provider-under-test.ts'
 export { type Random, seededRandom } from './random.ts'
 export { type LogLine, type RecordingLogger, recordingLogger } from './recording-logger.ts'
 export type { RepositoryAbilities, RepositoryUnderTest } from './repository-contract/contract-fixture.ts'

@@ -33,7 +33,9 @@ export async function newestBase(parts: EngineParts, ground: { readonly input: B
   const decision = planChain(points, { providerKind: providerNamed(parts, workload.provider).kind })
   if (decision.form === 'full') return { ...common, reason: decision.reason }
   const links = await readChain(parts, decision.chain, options)
-  return links ? { ...common, chain: links } : { ...common, reason: `the manifest of ${decision.base.pointId} or of a point it builds on cannot be read` }
+  return links
+    ? { ...common, chain: links }
+    : { ...common, reason: `the manifest of ${decision.base.pointId} or of a point it builds on cannot be read` }
 }
 
 function highestNumber(catalog: Catalog, folder: string): number {
@@ -41,7 +43,11 @@ function highestNumber(catalog: Catalog, folder: string): number {
 }
 
 /** Reads the manifests of a chain, or undefined if one of them is not a live manifest any more. */
-export async function readChain(parts: EngineParts, chain: readonly ManifestRef[], options: CallOptions): Promise<readonly ChainLink[] | undefined> {
+export async function readChain(
+  parts: EngineParts,
+  chain: readonly ManifestRef[],
+  options: CallOptions,
+): Promise<readonly ChainLink[] | undefined> {
   const links: ChainLink[] = []
   for (const { repository, folder, number } of chain) {
     const reference = { repository, folder, number }

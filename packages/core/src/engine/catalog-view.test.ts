@@ -6,7 +6,20 @@ import { planPrune } from './prune-plan.ts'
 type Row = Catalog['points'][number]
 
 function row(pointId: string, sequence: number, more: Partial<Row> = {}): Row {
-  return { repository: 'main', folder: `w/${pointId}`, number: 1, pointId, workload: 'p/w', parents: [], sequence, createdAt: 0, summary: {}, condemned: false, flags: {}, ...more }
+  return {
+    repository: 'main',
+    folder: `w/${pointId}`,
+    number: 1,
+    pointId,
+    workload: 'p/w',
+    parents: [],
+    sequence,
+    createdAt: 0,
+    summary: {},
+    condemned: false,
+    flags: {},
+    ...more,
+  }
 }
 
 function catalog(points: readonly Row[], inUse: Catalog['inUse'] = []): Catalog {
@@ -56,20 +69,38 @@ test('the highest sequence counts condemned rows too', () => {
 
 const refused: readonly (readonly [string, string, Catalog, readonly string[], RegExp])[] = [
   ['a pinned point', 'POINT_NEEDED', catalog([row('a', 1, { flags: { pin: 'audit' } })]), ['a'], /pinned: audit/],
-  ['a held point', 'POINT_NEEDED', catalog([row('a', 1, { flags: { holdUntil: 5_000 } satisfies Flags })]), ['a'], /held until 1970-01-01T00:00:05/],
+  [
+    'a held point',
+    'POINT_NEEDED',
+    catalog([row('a', 1, { flags: { holdUntil: 5_000 } satisfies Flags })]),
+    ['a'],
+    /held until 1970-01-01T00:00:05/,
+  ],
   ['a point that a kept one builds on', 'POINT_NEEDED', catalog(chain), ['a', 'b'], /point c builds on it/],
-  ['a point that a run reads', 'IN_USE', catalog(chain, [{ repository: 'main', folder: 'w/d', number: 1 }]), ['d'], /read or written by a run/],
+  [
+    'a point that a run reads',
+    'IN_USE',
+    catalog(chain, [{ repository: 'main', folder: 'w/d', number: 1 }]),
+    ['d'],
+    /read or written by a run/,
+  ],
 ]
 
 for (const [what, code, view, wanted, message] of refused) {
   test(`prune refuses ${what}`, () => {
-    expect(() => planPrune(view, new Set(wanted), 1_000)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
+    expect(() => planPrune(view, new Set(wanted), 1_000)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    )
   })
 }
 
 test('prune takes every number of the named points, and a hold that is over does not keep them', () => {
   const view = catalog([row('a', 1, { number: 2, flags: { holdUntil: 10 } }), row('a', 1, { flags: { holdUntil: 10 } }), row('z', 2)])
-  expect(planPrune(view, new Set(['a']), 1_000).map((each) => each.number).sort()).toEqual([1, 2])
+  expect(
+    planPrune(view, new Set(['a']), 1_000)
+      .map((each) => each.number)
+      .sort(),
+  ).toEqual([1, 2])
 })
 
 test('a whole chain may go at once', () => {

@@ -17,7 +17,10 @@ export function pointsOf(catalog: Catalog): readonly PointView[] {
     if (rows) rows.push(row)
     else byPoint.set(row.pointId, [row])
   }
-  const views = [...byPoint.values()].map((rows) => ({ rows, current: rows.reduce((best, row) => (row.number > best.number ? row : best)) }))
+  const views = [...byPoint.values()].map((rows) => ({
+    rows,
+    current: rows.reduce((best, row) => (row.number > best.number ? row : best)),
+  }))
   return views.sort((a, b) => b.current.sequence - a.current.sequence || (a.current.folder < b.current.folder ? 1 : -1))
 }
 

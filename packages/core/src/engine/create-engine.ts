@@ -1,9 +1,9 @@
 import { systemClock } from '../clock.ts'
 import { randomIds } from '../ids.ts'
 import { silentLogger } from '../logger.ts'
+import { workloadKey } from '../model/names.ts'
 import type { Plan } from '../model/plan.ts'
 import { parsePlan, parsePlanId } from '../model/plan.ts'
-import { workloadKey } from '../model/names.ts'
 import type { RunInput } from '../model/run-input.ts'
 import { runView } from '../model/run-view.ts'
 import { inProcessScheduler } from '../scheduler/in-process-scheduler.ts'
@@ -16,7 +16,7 @@ import { changePointFlags, listPoints } from './engine-points.ts'
 import { createEventHub } from './events.ts'
 import { isIdle } from './idle.ts'
 import { createLife, type EngineLife } from './life.ts'
-import { type EngineParts, type Identity } from './parts.ts'
+import type { EngineParts, Identity } from './parts.ts'
 import { getPlan, listPlans, putPlan } from './plans.ts'
 import { planInput, resolveInput, resolvePlan, runRequest } from './requests.ts'
 import { createRunHandle, joinRunHandles, type RunHandle } from './run-handle.ts'
@@ -133,17 +133,29 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
 
 function parseTime(text: string): number {
   const time = Date.parse(text)
-  if (Number.isNaN(time)) throw new HoldfastError('INVALID_OPTIONS', `"${text}" is not an ISO 8601 time.`, { remedy: 'Write it like 2027-01-31T00:00:00Z.' })
+  if (Number.isNaN(time))
+    throw new HoldfastError('INVALID_OPTIONS', `"${text}" is not an ISO 8601 time.`, { remedy: 'Write it like 2027-01-31T00:00:00Z.' })
   return time
 }
 
 /** Writes the runs and lets this process take them up at once. */
-async function enqueue(parts: EngineParts, life: EngineLife, orders: readonly { readonly key: string; readonly input: RunInput }[]): Promise<readonly Run[]> {
+async function enqueue(
+  parts: EngineParts,
+  life: EngineLife,
+  orders: readonly { readonly key: string; readonly input: RunInput }[],
+): Promise<readonly Run[]> {
   life.assertNotStopped()
   const requests = orders.map(({ key, input }) => runRequest(parts, key, input))
   const rows = await parts.store.runs.create(requests, never)
   for (const { run, created } of rows) {
-    if (created) parts.events.emit('run-queued', { id: run.id, key: run.key, operation: run.operation, attempt: run.attempt, ...(run.workload !== undefined && { workload: run.workload }) })
+    if (created)
+      parts.events.emit('run-queued', {
+        id: run.id,
+        key: run.key,
+        operation: run.operation,
+        attempt: run.attempt,
+        ...(run.workload !== undefined && { workload: run.workload }),
+      })
     await life.want(run.id)
   }
   return rows.map((row) => row.run)
@@ -155,7 +167,10 @@ function runPlan(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<st
     const plan = codePlans.get(id) ?? (await getPlan(parts.store, id, never))
     const known = [...codePlans.keys()].map((each) => `"${each}"`).join(', ')
     if (!plan) throw new HoldfastError('NOT_FOUND', `There is no plan "${id}". Known: ${known || 'none'}.`)
-    const orders = plan.workloads.map((workload) => ({ key: `${id}/${workloadKey(workload)}/${now}`, input: planInput(id, plan, workload) }))
+    const orders = plan.workloads.map((workload) => ({
+      key: `${id}/${workloadKey(workload)}/${now}`,
+      input: planInput(id, plan, workload),
+    }))
     const runs = await enqueue(parts, life, orders)
     return runs.map((run) => createRunHandle<never>(parts, run.key, Promise.resolve(run)))
   })()

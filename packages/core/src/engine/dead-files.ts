@@ -1,5 +1,5 @@
-import { filesOfManifest } from '../model/manifest-files.ts'
 import { flagFiles } from '../model/flags.ts'
+import { filesOfManifest } from '../model/manifest-files.ts'
 import { manifestPath } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Repository } from '../spec/repository.ts'
@@ -19,7 +19,12 @@ export interface DeadFiles {
  * Deletes the files of dead numbers of one folder, unless a live manifest still names them (rule named-stays). Dead numbers are made durable
  * before the first file goes (rule sync-deletes): after a power loss no manifest may come back whose files are gone.
  */
-export async function removeDeadFiles(repository: Repository, where: Omit<ManifestRef, 'number'>, options: CallOptions, also?: number): Promise<DeadFiles> {
+export async function removeDeadFiles(
+  repository: Repository,
+  where: Omit<ManifestRef, 'number'>,
+  options: CallOptions,
+  also?: number,
+): Promise<DeadFiles> {
   const view = await viewFolder(repository, where.folder, options)
   const dead: number[] = []
   const named = new Set<string>()

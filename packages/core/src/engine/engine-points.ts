@@ -16,7 +16,11 @@ async function* viewsOf(parts: EngineParts, repository: string, options: CallOpt
   }
 }
 
-export async function listPoints(parts: EngineParts, filter: { readonly repository: string; readonly workload?: WorkloadRef }, options: CallOptions): Promise<readonly PointInfo[]> {
+export async function listPoints(
+  parts: EngineParts,
+  filter: { readonly repository: string; readonly workload?: WorkloadRef },
+  options: CallOptions,
+): Promise<readonly PointInfo[]> {
   const found: PointInfo[] = []
   const wanted = filter.workload && workloadKey(filter.workload)
   for await (const { current } of viewsOf(parts, filter.repository, options)) {
@@ -42,5 +46,7 @@ export async function changePointFlags(parts: EngineParts, choice: PointChoice, 
     await changeFlags(parts, { repository: choice.repository, folder: current.folder }, patch, options)
     return
   }
-  throw new HoldfastError('NOT_FOUND', `There is no point ${choice.point} in repository "${choice.repository}".`, { remedy: 'List the points with engine.points({ repository }).' })
+  throw new HoldfastError('NOT_FOUND', `There is no point ${choice.point} in repository "${choice.repository}".`, {
+    remedy: 'List the points with engine.points({ repository }).',
+  })
 }

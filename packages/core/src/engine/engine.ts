@@ -96,7 +96,11 @@ export interface PointChoice {
 }
 
 /** A run asked for by key: plain data in, plain data out. */
-export type RunOrder = { readonly key: string; readonly operation: 'backup' | 'restore' | 'verify' | 'prune' | 'rescan'; readonly [field: string]: unknown }
+export type RunOrder = {
+  readonly key: string
+  readonly operation: 'backup' | 'restore' | 'verify' | 'prune' | 'rescan'
+  readonly [field: string]: unknown
+}
 
 /** Protects workloads: composes a store, repositories and providers, and runs operations on them. */
 export interface Engine extends AsyncDisposable {
@@ -112,7 +116,13 @@ export interface Engine extends AsyncDisposable {
   runPlan(id: string): RunHandle<readonly BackupOutcome[]>
   restore(workload: WorkloadRef, options?: RestoreOptions): RunHandle<RestoreOutcome>
   /** Reads every byte again. Damage is a finding, not an error. */
-  verify(options: { readonly repository: string; readonly workload?: WorkloadRef; readonly points?: readonly string[]; readonly mode?: 'quick' | 'full'; readonly key?: string }): RunHandle<VerifyOutcome>
+  verify(options: {
+    readonly repository: string
+    readonly workload?: WorkloadRef
+    readonly points?: readonly string[]
+    readonly mode?: 'quick' | 'full'
+    readonly key?: string
+  }): RunHandle<VerifyOutcome>
   /** Deletes the named points and nothing else. */
   prune(options: { readonly repository: string; readonly points: readonly string[]; readonly key?: string }): RunHandle<PruneOutcome>
   /** Makes the catalog say what the repository holds. */

@@ -24,8 +24,13 @@ export async function executeRun(parts: EngineParts, run: Run, mode: ExecuteMode
     await attend(parts, attempt, mode)
   } catch (error) {
     // The lease is lost: somebody else settles what this attempt has left. Nothing is undone here.
-    if (codeOf(error) === 'STALE_LEASE') parts.logger.warn('The run was taken over by another worker.', { run: run.key, attempt: run.attempt })
-    else parts.logger.error('The attempt could not be brought to an end; it is taken over when its lease ends.', { run: run.key, error: String(error) })
+    if (codeOf(error) === 'STALE_LEASE')
+      parts.logger.warn('The run was taken over by another worker.', { run: run.key, attempt: run.attempt })
+    else
+      parts.logger.error('The attempt could not be brought to an end; it is taken over when its lease ends.', {
+        run: run.key,
+        error: String(error),
+      })
   } finally {
     attempt.end()
   }
@@ -36,7 +41,8 @@ async function attend(parts: EngineParts, attempt: Attempt, mode: ExecuteMode): 
   const left = run.target !== undefined || run.intents.some(isOpen)
   if (left && (await settle(parts, attempt))) return
   if (run.failures >= run.maxFailures) return await giveUp(parts, attempt, new HoldfastError('RUN_FAILED', lostText(run)))
-  if (run.cancelReason !== undefined) return await giveUp(parts, attempt, new HoldfastError('RUN_CANCELLED', `The run was cancelled: ${run.cancelReason}`))
+  if (run.cancelReason !== undefined)
+    return await giveUp(parts, attempt, new HoldfastError('RUN_CANCELLED', `The run was cancelled: ${run.cancelReason}`))
   if (mode === 'settle') return await finishFailed(parts, attempt, { state: 'queued', delay: 0, failure: false }, undefined)
   try {
     const success = await work(parts, attempt)
@@ -71,9 +77,11 @@ async function giveUp(parts: EngineParts, attempt: Attempt, error: unknown): Pro
   const code = codeOf(error)
   const told = errorJson(error)
   if (code === 'RUN_CANCELLED') return await finishFailed(parts, attempt, { state: 'cancelled', error: told }, error)
-  if (code === 'ENGINE_STOPPED') return await finishFailed(parts, attempt, { state: 'queued', delay: 0, failure: false, error: told }, error)
+  if (code === 'ENGINE_STOPPED')
+    return await finishFailed(parts, attempt, { state: 'queued', delay: 0, failure: false, error: told }, error)
   const failures = run.failures + 1
-  if (code === 'RUN_FAILED' || told.retryable !== true || failures >= run.maxFailures) return await finishFailed(parts, attempt, { state: 'failed', error: told }, error)
+  if (code === 'RUN_FAILED' || told.retryable !== true || failures >= run.maxFailures)
+    return await finishFailed(parts, attempt, { state: 'failed', error: told }, error)
   const delay = parts.retry.delayMs * 2 ** (failures - 1)
   await finishFailed(parts, attempt, { state: 'queued', delay, failure: true, error: told }, error)
 }

@@ -1,11 +1,11 @@
-import { pointRow } from '../model/point-row.ts'
 import type { Manifest } from '../model/manifest.ts'
+import { pointRow } from '../model/point-row.ts'
 import type { BackupOutcome, ItemOutcome } from '../model/run-outcome.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
 import type { RestoreResult } from '../spec/restore.ts'
-import type { ManifestRef, Outcome, OutboxEvent, PointRow, Run, StoredIntent } from '../spec/store.ts'
+import type { ManifestRef, OutboxEvent, Outcome, PointRow, Run, StoredIntent } from '../spec/store.ts'
 import type { Attempt } from './attempt.ts'
 import type { RunEvent } from './events.ts'
 import { isOpen, undoOfRun } from './intents.ts'
@@ -46,14 +46,30 @@ export function committedSuccess(reference: ManifestRef, manifest: Manifest): Su
       : { name: item.name, form: item.form, size: item.size, stored: item.file.size },
   )
   const { point, number, createdAt, consistency, bytes, skipped, warnings } = manifest
-  const outcome: BackupOutcome = { repository: reference.repository, point, number, createdAt, consistency, bytes, items, skipped, warnings }
+  const outcome: BackupOutcome = {
+    repository: reference.repository,
+    point,
+    number,
+    createdAt,
+    consistency,
+    bytes,
+    items,
+    skipped,
+    warnings,
+  }
   return { result: plainResult(outcome), points: [pointRow(reference.repository, manifest)] }
 }
 
 /** A restore that an earlier attempt had delivered on the platform before it could say so. */
 export function deliveredResult(run: Run, delivered: RestoreResult): Json {
   const input = run.input as { readonly [name: string]: Json }
-  return { repository: input.repository ?? null, point: input.point ?? null, provider: input.provider ?? null, purpose: input.purpose ?? null, workload: delivered.workload }
+  return {
+    repository: input.repository ?? null,
+    point: input.point ?? null,
+    provider: input.provider ?? null,
+    purpose: input.purpose ?? null,
+    workload: delivered.workload,
+  }
 }
 
 /** The run becomes final and holds nothing; then what it made for itself is undone. Whoever dies in between leaves the undo to the next one. */
@@ -71,7 +87,12 @@ export async function finishSucceeded(parts: EngineParts, attempt: Attempt, succ
 }
 
 /** The attempt ends without a result. Its intents were undone by settle; those that could not be stay open. */
-export async function finishFailed(parts: EngineParts, attempt: Attempt, outcome: Outcome & { readonly state: 'queued' | 'failed' | 'cancelled' }, error: unknown): Promise<void> {
+export async function finishFailed(
+  parts: EngineParts,
+  attempt: Attempt,
+  outcome: Outcome & { readonly state: 'queued' | 'failed' | 'cancelled' },
+  error: unknown,
+): Promise<void> {
   await finishRun(parts, attempt, outcome, attempt.intents())
   if (outcome.state === 'queued') parts.events.emit('run-retried', { ...runEvent(attempt), error, delayMs: outcome.delay })
   else parts.events.emit('run-finished', { ...runEvent(attempt), state: outcome.state, error })
@@ -133,7 +154,13 @@ function messageOf(error: Json | undefined): string {
 /** An error as the store keeps it: JSON, without a stack, and without what may hold a secret. */
 export function errorJson(error: unknown): { readonly [key: string]: Json } {
   if (HoldfastError.isInstance(error)) {
-    return { code: error.code, message: error.message, remedy: error.remedy, retryable: error.retryable, ...(error.details !== undefined && { details: error.details }) }
+    return {
+      code: error.code,
+      message: error.message,
+      remedy: error.remedy,
+      retryable: error.retryable,
+      ...(error.details !== undefined && { details: error.details }),
+    }
   }
   const code = codeOf(error)
   return { code: code ?? 'INTERNAL', message: error instanceof Error ? error.message : String(error), retryable: false }

@@ -12,7 +12,13 @@ export function isOpen(intent: StoredIntent): boolean {
 }
 
 /** What a provider is given for the length of one attempt. `kept` collects what shall stay if the run commits. */
-export function createRunContext(parts: EngineParts, attempt: Attempt, provider: string, kept: Set<string>, signal: AbortSignal): RunContext {
+export function createRunContext(
+  parts: EngineParts,
+  attempt: Attempt,
+  provider: string,
+  kept: Set<string>,
+  signal: AbortSignal,
+): RunContext {
   return {
     signal,
     mark: attempt.mark,
@@ -34,7 +40,9 @@ export function createRunContext(parts: EngineParts, attempt: Attempt, provider:
 function openIntent(parts: EngineParts, attempt: Attempt, id: string, kept: Set<string>): OpenIntent {
   return {
     async update(data) {
-      await attempt.changeIntents((intents) => intents.map((each) => (each.id === id ? { ...each, data } : each)), { signal: attempt.signal })
+      await attempt.changeIntents((intents) => intents.map((each) => (each.id === id ? { ...each, data } : each)), {
+        signal: attempt.signal,
+      })
     },
     async undo() {
       const intent = attempt.intents().find((each) => each.id === id)
@@ -49,7 +57,11 @@ function openIntent(parts: EngineParts, attempt: Attempt, id: string, kept: Set<
 }
 
 /** One undo, with a deadline of its own. */
-export async function undoIntent(parts: EngineParts, stored: StoredIntent, mark: Omit<Mark, 'attempt'>): Promise<'undone' | { readonly delivered: RestoreResult }> {
+export async function undoIntent(
+  parts: EngineParts,
+  stored: StoredIntent,
+  mark: Omit<Mark, 'attempt'>,
+): Promise<'undone' | { readonly delivered: RestoreResult }> {
   const provider = providerNamed(parts, stored.provider)
   const intent: Intent = {
     id: stored.id,
@@ -89,7 +101,13 @@ export async function undoAll(parts: EngineParts, intents: readonly StoredIntent
 }
 
 /** After a run is final: what it left to undo goes, each closed by itself. Throws UNDO_FAILED if something is still there. */
-export async function undoOfRun(parts: EngineParts, run: Pick<Run, 'id' | 'key'>, intents: readonly StoredIntent[], mark: Omit<Mark, 'attempt'>, options: CallOptions): Promise<void> {
+export async function undoOfRun(
+  parts: EngineParts,
+  run: Pick<Run, 'id' | 'key'>,
+  intents: readonly StoredIntent[],
+  mark: Omit<Mark, 'attempt'>,
+  options: CallOptions,
+): Promise<void> {
   const { undone, failed, delivered } = await undoAll(parts, intents, mark)
   // A delivered machine of a final run is nobody's leftover: the run was told of it, or of another one that the platform refused.
   const closed = delivered === undefined ? undone : intents.filter((each) => !failed.includes(each)).map((each) => each.id)

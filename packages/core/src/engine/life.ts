@@ -1,4 +1,5 @@
 import type { Plan } from '../model/plan.ts'
+import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
 import { deliverOutbox } from './outbox.ts'
@@ -20,70 +21,82 @@ export interface EngineLife {
 
 const choreMs = 5_000
 
-export function createLife(parts: EngineParts, scheduler: Scheduler, setIdentity: (identity: Identity) => void, codePlans: ReadonlyMap<string, Plan>): EngineLife {
+export function createLife(
+  parts: EngineParts,
+  scheduler: Scheduler,
+  setIdentity: (identity: Identity) => void,
+  codePlans: ReadonlyMap<string, Plan>,
+): EngineLife {
   const worker = createWorker(parts, scheduler)
   const ending = new AbortController()
   const options = { signal: ending.signal }
-  const offers = [...[...parts.providers.keys()].map((name) => `provider:${name}`), ...[...parts.repositories.keys()].map((name) => `repository:${name}`)]
   let started: Promise<void> | undefined
   let stopped: Promise<void> | undefined
   let chores: Promise<void> | undefined
 
+  const stoppedError = () => new HoldfastError('ENGINE_STOPPED', `The engine "${parts.name}" was stopped.`)
   const assertNotStopped = () => {
-    if (stopped) throw new HoldfastError('ENGINE_STOPPED', `The engine "${parts.name}" was stopped.`)
+    if (stopped) throw stoppedError()
   }
-
-  async function startOnce(): Promise<void> {
-    await claimRepositories(parts, setIdentity, ending.signal, options)
+  const startOnce = async () => {
+    await claimRepositories(parts, setIdentity, options)
     for (const [id, plan] of codePlans) await putPlan(parts.store, id, plan, options)
-    await recover(parts, offers, ending.signal, options)
+    await recover(parts, options)
     worker.takeAll()
-    chores = doChores()
+    chores = doChores(parts, options)
   }
-
-  /** What must happen again and again while the engine lives: failed undos are retried, notifications delivered. */
-  async function doChores(): Promise<void> {
-    while (!ending.signal.aborted) {
-      try {
-        await undoOpenIntents(parts, {}, options)
-        await deliverOutbox(parts, options)
-        await parts.clock.sleep(Math.min(choreMs, parts.leaseMs), options)
-      } catch (error) {
-        if (ending.signal.aborted) return
-        parts.logger.warn('A chore failed; it is done again.', { error: String(error) })
-        await parts.clock.sleep(choreMs, options).catch(() => undefined)
-      }
-    }
-  }
-
-  async function stopOnce(graceMs: number): Promise<void> {
-    await started?.catch(() => undefined)
+  const stopOnce = async (graceMs: number) => {
     await worker.stop(graceMs)
-    ending.abort(new HoldfastError('ENGINE_STOPPED', `The engine "${parts.name}" was stopped.`))
+    ending.abort(stoppedError())
+    await started?.catch(() => undefined)
     await chores
-    const opened: AsyncDisposable[] = [scheduler, ...parts.providers.values(), ...parts.notifiers.values(), ...parts.repositories.values(), parts.store]
-    for (const each of opened) await each[Symbol.asyncDispose]()
+    await disposeAll(parts, scheduler)
   }
 
   return {
-    start() {
+    async start() {
       assertNotStopped()
       started ??= startOnce()
-      return started
+      await started
     },
-    recover() {
+    async recover() {
       assertNotStopped()
-      return recover(parts, offers, ending.signal, options)
+      await recover(parts, options)
     },
-    stop(graceMs) {
+    async stop(graceMs) {
       stopped ??= stopOnce(graceMs)
-      return stopped
+      await stopped
     },
-    want(runId) {
+    async want(runId) {
       assertNotStopped()
-      return worker.want(runId)
+      await worker.want(runId)
     },
     activeRuns: () => worker.active(),
     assertNotStopped,
+  }
+}
+
+/** What must happen again and again while the engine lives: failed undos are retried, notifications delivered. */
+async function doChores(parts: EngineParts, options: CallOptions): Promise<void> {
+  while (!options.signal.aborted) {
+    try {
+      await undoOpenIntents(parts, {}, options)
+      await deliverOutbox(parts, options)
+    } catch (error) {
+      if (!options.signal.aborted) parts.logger.warn('A chore failed; it is done again.', { error: String(error) })
+    }
+    await parts.clock.sleep(Math.min(choreMs, parts.leaseMs), options).catch(() => undefined)
+  }
+}
+
+/** Plug-ins first, the store last: what they still have to say goes there. */
+async function disposeAll(parts: EngineParts, scheduler: Scheduler): Promise<void> {
+  const opened = [scheduler, ...parts.providers.values(), ...parts.notifiers.values(), ...parts.repositories.values(), parts.store]
+  for (const each of opened) {
+    try {
+      await each[Symbol.asyncDispose]()
+    } catch (error) {
+      parts.logger.warn('Something could not be closed.', { error: String(error) })
+    }
   }
 }

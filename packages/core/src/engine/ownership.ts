@@ -45,7 +45,10 @@ async function refuseExchanged(parts: EngineParts, name: string, file: Repositor
     for (const point of catalog.points) {
       const known = repositoryIdOf(point.summary)
       if (known === undefined || known === file.repositoryId) return
-      throw new HoldfastError('REPOSITORY_CHANGED', `Repository "${name}" has the id ${file.repositoryId}, but the catalog knows it as ${known}.`)
+      throw new HoldfastError(
+        'REPOSITORY_CHANGED',
+        `Repository "${name}" has the id ${file.repositoryId}, but the catalog knows it as ${known}.`,
+      )
     }
   }
 }
@@ -77,14 +80,21 @@ export async function requireRepository(parts: EngineParts, name: string, option
 }
 
 function missing(name: string): HoldfastError {
-  return new HoldfastError('REPOSITORY_MISSING', `Repository "${name}" has no repository.json, but the catalog knows points in it: it is probably not mounted.`)
+  return new HoldfastError(
+    'REPOSITORY_MISSING',
+    `Repository "${name}" has no repository.json, but the catalog knows points in it: it is probably not mounted.`,
+  )
 }
 
 function foreign(parts: EngineParts, name: string, file: RepositoryFile): HoldfastError {
-  return new HoldfastError('FOREIGN_OWNER', `Repository "${name}" is owned by the catalog ${file.owner}; this catalog is ${parts.identity().storeId}. It can be read, not changed.`, {
-    remedy: `If the other catalog is gone for good: engine.rescan({ repository: '${name}', takeOver: '${file.owner}' }).`,
-    details: { repository: name, owner: file.owner },
-  })
+  return new HoldfastError(
+    'FOREIGN_OWNER',
+    `Repository "${name}" is owned by the catalog ${file.owner}; this catalog is ${parts.identity().storeId}. It can be read, not changed.`,
+    {
+      remedy: `If the other catalog is gone for good: engine.rescan({ repository: '${name}', takeOver: '${file.owner}' }).`,
+      details: { repository: name, owner: file.owner },
+    },
+  )
 }
 
 async function createRepositoryFile(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile> {
@@ -114,7 +124,12 @@ export async function writeOwner(parts: EngineParts, name: string, file: Reposit
  * A repository of ours that has seen a higher epoch than our store ever had proves that the database was rolled back. Other nodes open the same
  * store too, so the store is asked once more before that is said.
  */
-export async function rolledBack(parts: EngineParts, file: RepositoryFile, setIdentity: (identity: Identity) => void, options: CallOptions): Promise<boolean> {
+export async function rolledBack(
+  parts: EngineParts,
+  file: RepositoryFile,
+  setIdentity: (identity: Identity) => void,
+  options: CallOptions,
+): Promise<boolean> {
   if (file.epoch <= parts.identity().epoch) return false
   const again = await parts.store.open(options)
   setIdentity(again)

@@ -84,3 +84,11 @@ export async function cleanUp<Result>(parts: EngineParts, body: (options: CallOp
     done.abort()
   }
 }
+
+/** What this node can do for a run, in the words of `RunRequest.needs`. */
+export function offersOf(parts: EngineParts): readonly string[] {
+  return [
+    ...[...parts.providers.keys()].map((name) => `provider:${name}`),
+    ...[...parts.repositories.keys()].map((name) => `repository:${name}`),
+  ]
+}

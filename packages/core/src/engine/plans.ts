@@ -22,7 +22,11 @@ export async function putPlan(store: Store, id: string, plan: Plan, options: Cal
 }
 
 /** Plans given in code win over stored ones of the same name. */
-export async function listPlans(store: Store, codePlans: ReadonlyMap<string, Plan>, options: CallOptions): Promise<readonly { readonly id: string; readonly plan: Plan }[]> {
+export async function listPlans(
+  store: Store,
+  codePlans: ReadonlyMap<string, Plan>,
+  options: CallOptions,
+): Promise<readonly { readonly id: string; readonly plan: Plan }[]> {
   const found = new Map(codePlans)
   for await (const row of store.plans.list(options)) if (!found.has(row.id)) found.set(row.id, parsePlan(row.id, row.plan))
   return [...found].map(([id, plan]) => ({ id, plan })).sort((a, b) => (a.id < b.id ? -1 : 1))

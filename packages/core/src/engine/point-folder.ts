@@ -1,5 +1,5 @@
-import { decodeManifest } from '../model/manifest.ts'
 import type { Manifest } from '../model/manifest.ts'
+import { decodeManifest } from '../model/manifest.ts'
 import { manifestPath, parseRepositoryPath } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
@@ -24,7 +24,8 @@ export async function readSmallFile(repository: Repository, path: string, option
   try {
     const file = await repository.open(path, options)
     try {
-      if (file.size > manifestLimit) throw new HoldfastError('POINT_DAMAGED', `${path} has ${file.size} bytes: no file of this kind is so large.`)
+      if (file.size > manifestLimit)
+        throw new HoldfastError('POINT_DAMAGED', `${path} has ${file.size} bytes: no file of this kind is so large.`)
       return await collectBytes(file.stream({ start: 0, end: file.size }, options), manifestLimit, path)
     } finally {
       await file[Symbol.asyncDispose]()
@@ -89,7 +90,12 @@ export async function decideNumber(repository: Repository, reference: ManifestRe
 }
 
 /** The first number above all that were seen whose manifest is proven absent. */
-export async function nextNumber(repository: Repository, where: Omit<ManifestRef, 'number'>, above: number, options: CallOptions): Promise<number> {
+export async function nextNumber(
+  repository: Repository,
+  where: Omit<ManifestRef, 'number'>,
+  above: number,
+  options: CallOptions,
+): Promise<number> {
   const view = await viewFolder(repository, where.folder, options)
   let number = Math.max(view.highest, above) + 1
   while ((await readNumber(repository, { ...where, number }, options)).state !== 'absent') number++

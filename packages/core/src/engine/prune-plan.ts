@@ -13,12 +13,15 @@ export function planPrune(catalog: Catalog, wanted: ReadonlySet<string>, now: nu
 function refuseNeeded(catalog: Catalog, points: readonly PointView[], point: PointView, wanted: ReadonlySet<string>, now: number): void {
   const { pointId, flags, folder } = point.current
   if (flags.pin !== undefined) throw needed(pointId, `it is pinned: ${flags.pin}`)
-  if (flags.holdUntil !== undefined && flags.holdUntil > now) throw needed(pointId, `it is held until ${new Date(flags.holdUntil).toISOString()}`)
+  if (flags.holdUntil !== undefined && flags.holdUntil > now)
+    throw needed(pointId, `it is held until ${new Date(flags.holdUntil).toISOString()}`)
   const child = dependantsOf(points, pointId).find((each) => !wanted.has(each.current.pointId))
   if (child) throw needed(pointId, `point ${child.current.pointId} builds on it`)
   const inUse = catalog.inUse.some((used) => used.folder === folder || point.rows.some((row) => sameReference(row, used)))
   if (inUse) {
-    throw new HoldfastError('IN_USE', `Point ${pointId} is being read or written by a run.`, { remedy: 'Wait until that run has ended, then prune again.' })
+    throw new HoldfastError('IN_USE', `Point ${pointId} is being read or written by a run.`, {
+      remedy: 'Wait until that run has ended, then prune again.',
+    })
   }
 }
 

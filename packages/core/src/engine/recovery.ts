@@ -2,7 +2,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import type { Run } from '../spec/store.ts'
 import { executeRun } from './execute.ts'
 import { readOwnership, requireOwnership, rolledBack, writeOwner } from './ownership.ts'
-import type { EngineParts, Identity } from './parts.ts'
+import { type EngineParts, type Identity, offersOf } from './parts.ts'
 import { runRequest } from './requests.ts'
 import { sweep } from './sweep.ts'
 
@@ -10,23 +10,30 @@ import { sweep } from './sweep.ts'
  * What `start` does before anything else. Resolves when each run that was running has been renewed by its owner or settled; then what nobody
  * will finish is swept away.
  */
-export async function recover(parts: EngineParts, offers: readonly string[], stopping: AbortSignal, options: CallOptions): Promise<void> {
-  await settleInterrupted(parts, offers, stopping, options)
+export async function recover(parts: EngineParts, options: CallOptions): Promise<void> {
+  await settleInterrupted(parts, options)
   await sweep(parts, options)
 }
 
-async function settleInterrupted(parts: EngineParts, offers: readonly string[], stopping: AbortSignal, options: CallOptions): Promise<void> {
+async function settleInterrupted(parts: EngineParts, options: CallOptions): Promise<void> {
+  const offers = offersOf(parts)
   const waiting = new Map<string, Run>()
   for await (const run of parts.store.runs.list({ states: ['running'] }, options)) waiting.set(run.id, run)
   while (waiting.size > 0) {
-    const taken = await parts.store.runs.take({ id: parts.workerId, offers, only: [...waiting.keys()] }, parts.leaseMs, parts.concurrency, options)
+    const taken = await parts.store.runs.take(
+      { id: parts.workerId, offers, only: [...waiting.keys()] },
+      parts.leaseMs,
+      parts.concurrency,
+      options,
+    )
     for (const run of taken) {
       waiting.delete(run.id)
-      await executeRun(parts, run, 'settle', stopping)
+      await executeRun(parts, run, 'settle', options.signal)
     }
     for (const [id, before] of waiting) {
       const now = await parts.store.runs.get(id, options)
-      if (!now || now.state !== 'running' || now.attempt !== before.attempt || (now.leaseUntil ?? 0) > (before.leaseUntil ?? 0)) waiting.delete(id)
+      if (now?.state !== 'running' || now.attempt !== before.attempt || (now.leaseUntil ?? 0) > (before.leaseUntil ?? 0))
+        waiting.delete(id)
       else if (!canSettle(now, offers)) waiting.delete(id)
     }
     if (waiting.size > 0) await parts.clock.sleep(Math.max(20, parts.leaseMs / 6), options)
@@ -42,13 +49,18 @@ function canSettle(run: Run, offers: readonly string[]): boolean {
  * Writes store id and epoch into each repository that is ours, and creates `repository.json` where there is none. A repository that has seen a higher
  * epoch proves that the database was rolled back: then every repository of ours is read again before any run may start.
  */
-export async function claimRepositories(parts: EngineParts, setIdentity: (identity: Identity) => void, stopping: AbortSignal, options: CallOptions): Promise<void> {
+export async function claimRepositories(
+  parts: EngineParts,
+  setIdentity: (identity: Identity) => void,
+  options: CallOptions,
+): Promise<void> {
   let wasRolledBack = false
   const ours: string[] = []
   for (const name of parts.repositories.keys()) {
     try {
       const ownership = await readOwnership(parts, name, options)
-      if (ownership.state === 'foreign') parts.logger.warn(`Repository "${name}" is owned by another catalog: it is only read.`, { owner: ownership.file.owner })
+      if (ownership.state === 'foreign')
+        parts.logger.warn(`Repository "${name}" is owned by another catalog: it is only read.`, { owner: ownership.file.owner })
       if (ownership.state === 'new') await requireOwnership(parts, name, options)
       if (ownership.state !== 'ours') continue
       ours.push(name)
@@ -63,7 +75,7 @@ export async function claimRepositories(parts: EngineParts, setIdentity: (identi
     const message = 'The database is older than a repository: it was rolled back. All repositories are read again.'
     parts.logger.warn(message)
     parts.events.emit('warning', { code: 'DATABASE_ROLLED_BACK', message })
-    for (const name of ours) await rescanNow(parts, name, stopping, options)
+    for (const name of ours) await rescanNow(parts, name, options)
   }
   for (const name of ours) {
     const ownership = await readOwnership(parts, name, options)
@@ -71,7 +83,7 @@ export async function claimRepositories(parts: EngineParts, setIdentity: (identi
   }
 }
 
-async function rescanNow(parts: EngineParts, repository: string, stopping: AbortSignal, options: CallOptions): Promise<void> {
+async function rescanNow(parts: EngineParts, repository: string, options: CallOptions): Promise<void> {
   const key = `rescan/${repository}/epoch-${parts.identity().epoch}`
   const request = runRequest(parts, key, { operation: 'rescan', repository })
   const [created] = await parts.store.runs.create([{ ...request, resources: [] }], options)
@@ -79,7 +91,7 @@ async function rescanNow(parts: EngineParts, repository: string, stopping: Abort
   for (;;) {
     const worker = { id: parts.workerId, offers: [`repository:${repository}`], only: [created.run.id] }
     const [run] = await parts.store.runs.take(worker, parts.leaseMs, 1, options)
-    if (run) await executeRun(parts, run, 'work', stopping)
+    if (run) await executeRun(parts, run, 'work', options.signal)
     const now = await parts.store.runs.get(created.run.id, options)
     if (!now || (now.state !== 'queued' && now.state !== 'running')) return
     await parts.clock.sleep(Math.max(20, parts.leaseMs / 6), options)

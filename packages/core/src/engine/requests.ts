@@ -1,5 +1,5 @@
-import type { Plan } from '../model/plan.ts'
 import { workloadKey } from '../model/names.ts'
+import type { Plan } from '../model/plan.ts'
 import { parseRunInput, type RunInput } from '../model/run-input.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
@@ -25,7 +25,13 @@ export function resolveInput(parts: EngineParts, raw: unknown): RunInput {
   const repository = input.repository ?? onlyRepository(parts)
   repositoryNamed(parts, repository)
   const probe = input.probe === undefined ? undefined : parseOptions(parts, provider, 'probe', input.probe)
-  return { ...input, repository, provider, options: parseOptions(parts, provider, 'restore', input.options), ...(probe !== undefined && { probe }) }
+  return {
+    ...input,
+    repository,
+    provider,
+    options: parseOptions(parts, provider, 'restore', input.options),
+    ...(probe !== undefined && { probe }),
+  }
 }
 
 function parseOptions(parts: EngineParts, provider: string, use: 'backup' | 'restore' | 'probe', input: unknown): Json {
@@ -44,7 +50,8 @@ function onlyRepository(parts: EngineParts): string {
 export function resolvePlan(parts: EngineParts, plan: Plan): Plan {
   repositoryNamed(parts, plan.repository)
   let options = plan.options
-  for (const provider of new Set(plan.workloads.map((workload) => workload.provider))) options = parseOptions(parts, provider, 'backup', plan.options)
+  for (const provider of new Set(plan.workloads.map((workload) => workload.provider)))
+    options = parseOptions(parts, provider, 'backup', plan.options)
   return { ...plan, options }
 }
 
@@ -54,7 +61,8 @@ export function planInput(planId: string, plan: Plan, workload: WorkloadRef): Ru
 
 /** The row of a run. Resources are traffic control only: no data is safe because of them. */
 export function runRequest(parts: EngineParts, key: string, input: RunInput): RunRequest {
-  const workload = 'workload' in input && input.workload !== undefined && input.operation !== 'verify' ? workloadKey(input.workload) : undefined
+  const workload =
+    'workload' in input && input.workload !== undefined && input.operation !== 'verify' ? workloadKey(input.workload) : undefined
   const repository = input.repository ?? ''
   return {
     key,
@@ -78,7 +86,8 @@ function needsOf(input: RunInput, repository: string): readonly string[] {
 
 function resourcesOf(input: RunInput, repository: string): readonly Resource[] {
   if (input.operation === 'backup') return [{ name: `workload:${workloadKey(input.workload)}`, ...exclusive }]
-  if (input.operation === 'restore') return [{ name: `target:${input.provider ?? ''}/${input.target ?? input.name ?? input.workload.id}`, ...exclusive }]
+  if (input.operation === 'restore')
+    return [{ name: `target:${input.provider ?? ''}/${input.target ?? input.name ?? input.workload.id}`, ...exclusive }]
   if (input.operation === 'prune' || input.operation === 'rescan') return [{ name: `maintenance:${repository}`, ...exclusive }]
   return []
 }

@@ -25,7 +25,10 @@ export async function settle(parts: EngineParts, attempt: Attempt): Promise<bool
   // Undone again until the grace time is over: a request of the lost attempt may still be on its way.
   const until = attempt.storeNow() + parts.graceMs
   await cleanUp(parts, async (options) => {
-    await attempt.changeIntents((intents) => intents.map((each) => (isOpen(each) && !failed.includes(each) ? { ...each, until } : each)), options)
+    await attempt.changeIntents(
+      (intents) => intents.map((each) => (isOpen(each) && !failed.includes(each) ? { ...each, until } : each)),
+      options,
+    )
     await attempt.aim({ target: null, reads: [] }, options)
   })
   return false

@@ -50,7 +50,11 @@ export async function undoUnknown(parts: EngineParts, options: CallOptions): Pro
   }
 }
 
-async function isAlive(parts: EngineParts, mark: { readonly run: string; readonly attempt: number }, options: CallOptions): Promise<boolean> {
+async function isAlive(
+  parts: EngineParts,
+  mark: { readonly run: string; readonly attempt: number },
+  options: CallOptions,
+): Promise<boolean> {
   for await (const run of parts.store.runs.list({ states: ['running'] }, options)) {
     if (runHash(run.key) === mark.run && run.attempt === mark.attempt) return true
   }

@@ -1,8 +1,9 @@
 import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
+import type { Run } from '../spec/store.ts'
 import { executeRun } from './execute.ts'
-import type { EngineParts } from './parts.ts'
+import { type EngineParts, offersOf } from './parts.ts'
 
 /** Takes runs from the store and executes them, a few at a time. */
 export interface Worker {
@@ -10,88 +11,96 @@ export interface Worker {
   takeAll(): void
   /** Somebody in this process waits for this run. */
   want(runId: string): Promise<void>
-  /** Looks for work now. */
-  wake(): void
   /** Ids of the runs that are executed here at this moment. */
   active(): readonly string[]
   /** Takes nothing new, asks what runs to stop, and waits until it has, at most `graceMs`. */
   stop(graceMs: number): Promise<void>
 }
 
+const longestPollMs = 5_000
+
 export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
   const stopping = new AbortController()
   const lifetime = new AbortController()
   const wanted = new Set<string>()
   const active = new Map<string, Promise<void>>()
-  const offers = [...[...parts.providers.keys()].map((name) => `provider:${name}`), ...[...parts.repositories.keys()].map((name) => `repository:${name}`)]
   let all = false
   let waking: Promise<void> | undefined
-  let draining: Promise<void> | undefined
-  let again = false
 
-  async function takeSome(options: CallOptions): Promise<void> {
+  const execute = (run: Run) => {
+    const done = executeRun(parts, run, 'work', stopping.signal).finally(() => {
+      active.delete(run.id)
+      puller.wake()
+    })
+    active.set(run.id, done)
+  }
+  const puller = createPuller(parts, lifetime.signal, stopping.signal, async (options) => {
     const free = parts.concurrency - active.size
     if (free <= 0 || (!all && wanted.size === 0)) return
-    const only = all ? undefined : [...wanted]
-    const runs = await parts.store.runs.take({ id: parts.workerId, offers, ...(only && { only }) }, parts.leaseMs, free, options)
-    for (const run of runs) {
-      const done = executeRun(parts, run, 'work', stopping.signal).finally(() => {
-        active.delete(run.id)
-        wake()
-      })
-      active.set(run.id, done)
-    }
+    const worker = { id: parts.workerId, offers: offersOf(parts), ...(!all && { only: [...wanted] }) }
+    for (const run of await parts.store.runs.take(worker, parts.leaseMs, free, options)) execute(run)
+  })
+  /** A poll costs little, and a lost wake-up must not cost more than one of them. */
+  const keepAwake = () => {
+    const pollMs = Math.max(20, Math.min(longestPollMs, parts.leaseMs / 3))
+    waking ??= scheduler.start(puller.wake, { signal: lifetime.signal, pollMs })
+    return waking
   }
 
-  async function drain(): Promise<void> {
-    while (again && !stopping.signal.aborted) {
+  return {
+    takeAll() {
+      all = true
+      void keepAwake().then(puller.wake)
+    },
+    async want(runId) {
+      wanted.add(runId)
+      await keepAwake()
+      puller.wake()
+    },
+    active: () => [...active.keys()],
+    async stop(graceMs) {
+      stopping.abort(new HoldfastError('ENGINE_STOPPED', 'The engine was stopped.'))
+      await scheduler.stop()
+      await puller.settled()
+      await atMost(parts, graceMs, Promise.allSettled([...active.values()]))
+      lifetime.abort(stopping.signal.reason)
+    },
+  }
+}
+
+/** Pulls once for each wake-up, never twice at the same time; a wake-up during a pull causes one more. */
+function createPuller(parts: EngineParts, lifetime: AbortSignal, stopping: AbortSignal, pull: (options: CallOptions) => Promise<void>) {
+  let again = false
+  let pulling: Promise<void> | undefined
+  let refused = false
+
+  async function pullOn(): Promise<void> {
+    while (again && !stopping.aborted && !refused) {
       again = false
       try {
-        await takeSome({ signal: lifetime.signal })
+        await pull({ signal: lifetime })
       } catch (error) {
-        if (lifetime.signal.aborted) return
-        parts.logger.warn('No runs could be taken; trying again.', { error: String(error) })
-        if (codeOf(error) === 'STORE_NEWER') all = false
+        if (lifetime.aborted) return
+        // The schema is newer than this code: what this process does not understand it must not touch.
+        if (codeOf(error) === 'STORE_NEWER') refused = true
+        parts.logger.warn('No runs could be taken.', { error: String(error) })
       }
     }
   }
 
   function wake(): void {
     again = true
-    if (stopping.signal.aborted) return
-    draining ??= drain().finally(() => {
-      draining = undefined
+    if (stopping.aborted || refused) return
+    pulling ??= pullOn().finally(() => {
+      pulling = undefined
       if (again) wake()
     })
   }
+  return { wake, settled: async () => await pulling }
+}
 
-  /** A poll costs little, a lost wake-up must not cost more than one of them. */
-  async function keepAwake(): Promise<void> {
-    waking ??= scheduler.start(wake, { signal: lifetime.signal, pollMs: Math.max(20, Math.min(5_000, parts.leaseMs / 3)) })
-    await waking
-  }
-
-  return {
-    takeAll() {
-      all = true
-      void keepAwake().then(wake)
-    },
-    async want(runId) {
-      wanted.add(runId)
-      await keepAwake()
-      wake()
-    },
-    wake,
-    active: () => [...active.keys()],
-    async stop(graceMs) {
-      stopping.abort(new HoldfastError('ENGINE_STOPPED', 'The engine was stopped.'))
-      await scheduler.stop()
-      await draining
-      const ended = new AbortController()
-      const grace = parts.clock.sleep(graceMs, { signal: ended.signal }).catch(() => undefined)
-      await Promise.race([Promise.allSettled([...active.values()]), grace])
-      ended.abort()
-      lifetime.abort(stopping.signal.reason)
-    },
-  }
+async function atMost(parts: EngineParts, milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const ended = new AbortController()
+  await Promise.race([work, parts.clock.sleep(milliseconds, { signal: ended.signal }).catch(() => undefined)])
+  ended.abort()
 }

@@ -3,15 +3,16 @@ import type { BackupSink, BlocksItem, Receipt, StreamItem } from '../spec/backup
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Clock } from '../spec/clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
+import { abortError } from '../spec/helpers/abort.ts'
 import type { Repository } from '../spec/repository.ts'
 import { type BaseDisk, type DiskNames, planDisk, storeDisk } from './blocks-item.ts'
-import { bytesOf } from './chunks.ts'
-import { createNameClaims, sumsFileName } from './item-names.ts'
+import { bytesOf, type Flow } from './chunks.ts'
+import { createNameClaims, type NameClaims, sumsFileName } from './item-names.ts'
 import type { ProgressMeter } from './progress-meter.ts'
-import { putFile } from './put-file.ts'
-import { abortFailure, createScope, type Scope } from './scope.ts'
+import { putFile, type Target } from './put-file.ts'
+import { createScope, type Scope } from './scope.ts'
 import { sha256SumsOf } from './sha256-sums.ts'
-import { createSlots } from './slots.ts'
+import { createSlots, type Slots } from './slots.ts'
 import { checkStreamItem, storeStream, streamNames } from './stream-item.ts'
 import { createThrottle } from './throttle.ts'
 
@@ -23,6 +24,8 @@ export interface BackupSinkContext extends CallOptions {
   readonly compression: Compression
   /** Absent: everything is full. */
   readonly base?: readonly BaseDisk[]
+  /** Why there is no base, for the manifest. */
+  readonly fullReason?: string
   readonly meter: ProgressMeter
   readonly clock: Clock
   /** Milliseconds without a byte after which an item fails with STALLED. */
@@ -56,152 +59,180 @@ interface Stored {
   readonly used: number
 }
 
+/** What the items of one sink share. */
+interface SinkState {
+  readonly context: BackupSinkContext
+  readonly target: Target
+  readonly flow: Flow
+  readonly slots: Slots
+  readonly claims: NameClaims
+  /** Ends everything that runs. */
+  readonly whole: AbortController
+  readonly keys: Set<string>
+  readonly running: Set<Promise<unknown>>
+  /** By the order in which the items were given. */
+  readonly results: (Stored | undefined)[]
+  transferred: number
+  /** Why nothing more is taken. */
+  closed: { readonly error: unknown } | undefined
+  detach(): void
+}
+
 /**
  * Where a provider puts a backup. Everything is put durably under the number's folder and nothing is ever put twice; a failed item fails
  * the sink. Constant memory: per open item about 4 MiB, with zstd 15 MiB.
  */
 export function createBackupSink(context: BackupSinkContext): OpenSink {
-  const { repository, folder, number, clock, meter, stallMs } = context
-  const target = { repository, folder, number }
-  const whole = new AbortController()
-  const throttle = createThrottle({ clock, bytesPerSecond: context.bytesPerSecond })
-  const slots = createSlots(context.parallel ?? 4)
-  const claims = createNameClaims()
-  const results: (Stored | undefined)[] = []
-  const running = new Set<Promise<unknown>>()
-  const keys = new Set<string>()
-  let transferred = 0
-  let closed: { readonly error: unknown } | undefined
-
-  const flow = {
-    pass(bytes: number, options: CallOptions) {
-      transferred += bytes
-      meter.add(bytes)
-      return throttle.pass(bytes, options)
-    },
-  }
-  const stop = () => close(abortFailure(context.signal, folder))
-  if (context.signal.aborted) stop()
-  else context.signal.addEventListener('abort', stop, { once: true })
-
-  function close(error: unknown): void {
-    if (closed !== undefined) return
-    closed = { error }
-    context.signal.removeEventListener('abort', stop)
-    whole.abort(error)
-  }
-
-  /** One item, from the wait for a slot to its last durable byte. */
-  async function store<T extends Stored>(what: string, act: (scope: Scope) => Promise<T>): Promise<T> {
-    const place = results.push(undefined) - 1
-    const scope = createScope({ signal: whole.signal, clock, what, stallMs })
-    const work = (async () => {
-      const resume = scope.pause()
-      const leave = await slots.enter(scope)
-      resume()
-      try {
-        meter.step(`storing ${what}`)
-        return await act(scope)
-      } finally {
-        leave()
-      }
-    })()
-    running.add(work)
-    try {
-      const stored = await work
-      results[place] = stored
-      return stored
-    } catch (error) {
-      close(error)
-      throw error
-    } finally {
-      running.delete(work)
-      scope.close()
-    }
-  }
-
-  function checkOpen(what: string): void {
-    if (closed !== undefined)
-      throw new HoldfastError('ABORTED', `${what}: this backup takes nothing more, it has finished or failed`, {
-        cause: closed.error,
-        retryable: false,
-      })
-  }
-
-  function diskNames(): DiskNames {
-    for (let index = 0; ; index++) {
-      const names = { file: `disk-${index}.qcow2`, sums: `disk-${index}.sums` }
-      if (claims.free(names.file) && claims.free(names.sums)) return names
-    }
-  }
-
-  async function blocks(item: BlocksItem): Promise<void> {
-    checkOpen(`disk ${item.disk.key}`)
-    if (keys.has(item.disk.key)) throw new HoldfastError('EXISTS', `disk ${item.disk.key} was given twice`)
-    const plan = planDisk(
-      item,
-      context.base?.find(({ key }) => key === item.disk.key),
-    )
-    keys.add(item.disk.key)
-    const names = diskNames()
-    claims.claim([names.file, names.sums])
-    await store(`disk ${item.disk.name}`, async (scope) => {
-      const { entry, usedBytes } = await storeDisk(item, plan, names, target, scope, flow, meter.expect)
-      return { entry, provisioned: item.disk.size, used: usedBytes }
-    })
-  }
-
-  async function stream(item: StreamItem): Promise<Receipt> {
-    checkOpen(`item ${item.name}`)
-    checkStreamItem(item)
-    const names = streamNames(item, context.compression)
-    claims.claim(names.index === undefined ? [names.file] : [names.file, names.index])
-    const stored = await store(item.name, async (scope) => {
-      const { entry, receipt } = await storeStream(item, names, target, scope, flow)
-      return { entry, receipt, provisioned: item.format === 'vmdk' ? item.disk.size : entry.size, used: entry.size }
-    })
-    return stored.receipt
-  }
-
-  async function finish(options: CallOptions): Promise<StoredItems> {
-    if (closed !== undefined) throw closed.error
-    if (running.size > 0) {
-      const error = new HoldfastError(
-        'INTERNAL',
-        `${folder}: the backup returned while ${running.size} of its items were still being put`,
-        {
-          remedy: 'This is an error of the provider: it must await every item. Report it.',
-        },
-      )
-      close(error)
-      throw error
-    }
-    close(new HoldfastError('ABORTED', `${folder}: the backup was finished before`))
-    const stored = results.filter((result) => result !== undefined)
-    const items = stored.map(({ entry }) => entry)
-    const sumsSize = await putSums(items, options)
-    return { items, bytes: byteCounts(stored, transferred, sumsSize) }
-  }
-
-  async function putSums(items: readonly ManifestItem[], options: CallOptions): Promise<number> {
-    const content = sha256SumsOf(items, number)
-    if (content === undefined) return 0
-    const scope = createScope({ signal: options.signal, clock, what: sumsFileName, stallMs })
-    try {
-      const { size } = await putFile(target, sumsFileName, bytesOf(Buffer.from(content)), scope)
-      return size
-    } finally {
-      scope.close()
-    }
-  }
-
+  const state = createState(context)
+  const { signal, folder } = context
+  const stop = () => close(state, abortError(signal))
+  state.detach = () => signal.removeEventListener('abort', stop)
+  if (signal.aborted) stop()
+  else signal.addEventListener('abort', stop, { once: true })
   return {
-    sink: { blocks, stream },
-    finish,
+    sink: { blocks: (item) => blocks(state, item), stream: (item) => stream(state, item) },
+    finish: (options) => finish(state, options),
     async [Symbol.asyncDispose]() {
-      close(new HoldfastError('ABORTED', `${folder}: the backup was given up`))
-      await Promise.allSettled(running)
+      close(state, new HoldfastError('ABORTED', `${folder}: the backup was given up`))
+      await Promise.allSettled(state.running)
     },
+  }
+}
+
+function createState(context: BackupSinkContext): SinkState {
+  const { repository, folder, number, clock, meter, bytesPerSecond } = context
+  const throttle = createThrottle({ clock, bytesPerSecond })
+  const state: SinkState = {
+    context,
+    target: { repository, folder, number },
+    flow: {
+      pass(bytes, options) {
+        state.transferred += bytes
+        meter.add(bytes)
+        return throttle.pass(bytes, options)
+      },
+    },
+    slots: createSlots(context.parallel ?? 4),
+    claims: createNameClaims(),
+    whole: new AbortController(),
+    keys: new Set(),
+    running: new Set(),
+    results: [],
+    transferred: 0,
+    closed: undefined,
+    detach() {},
+  }
+  return state
+}
+
+function close(state: SinkState, error: unknown): void {
+  if (state.closed !== undefined) return
+  state.closed = { error }
+  state.detach()
+  state.whole.abort(error)
+}
+
+function checkOpen({ closed }: SinkState, what: string): void {
+  if (closed === undefined) return
+  const message = `${what}: this backup takes nothing more, it has finished or failed`
+  throw new HoldfastError('ABORTED', message, { cause: closed.error, retryable: false })
+}
+
+/** One item, from the wait for a slot to its last durable byte. */
+async function store<T extends Stored>(state: SinkState, what: string, act: (scope: Scope) => Promise<T>): Promise<T> {
+  const { clock, stallMs } = state.context
+  const place = state.results.push(undefined) - 1
+  const scope = createScope({ signal: state.whole.signal, clock, what, stallMs })
+  const work = inSlot(state, scope, act)
+  state.running.add(work)
+  try {
+    const stored = await work
+    state.results[place] = stored
+    return stored
+  } catch (error) {
+    close(state, error)
+    throw error
+  } finally {
+    state.running.delete(work)
+    scope.close()
+  }
+}
+
+async function inSlot<T>(state: SinkState, scope: Scope, act: (scope: Scope) => Promise<T>): Promise<T> {
+  const resume = scope.pause()
+  const leave = await state.slots.enter(scope)
+  resume()
+  try {
+    state.context.meter.step(`storing ${scope.what}`)
+    return await act(scope)
+  } finally {
+    leave()
+  }
+}
+
+async function blocks(state: SinkState, item: BlocksItem): Promise<void> {
+  const { context, keys, claims, target, flow } = state
+  const { disk } = item
+  checkOpen(state, `disk ${disk.key}`)
+  if (keys.has(disk.key)) throw new HoldfastError('EXISTS', `disk ${disk.key} was given twice`)
+  const base = context.base?.find(({ key }) => key === disk.key)
+  const plan = planDisk(item, base, context.fullReason ?? 'there is no base')
+  keys.add(disk.key)
+  const names = diskNames(claims)
+  claims.claim([names.file, names.sums])
+  await store(state, `disk ${disk.name}`, async (scope) => {
+    const { entry, usedBytes } = await storeDisk(item, plan, names, target, scope, flow, context.meter.expect)
+    return { entry, provisioned: disk.size, used: usedBytes }
+  })
+}
+
+function diskNames({ free }: NameClaims): DiskNames {
+  for (let index = 0; ; index++) {
+    const names = { file: `disk-${index}.qcow2`, sums: `disk-${index}.sums` }
+    if (free(names.file) && free(names.sums)) return names
+  }
+}
+
+async function stream(state: SinkState, item: StreamItem): Promise<Receipt> {
+  const { context, claims, target, flow } = state
+  checkOpen(state, `item ${item.name}`)
+  checkStreamItem(item)
+  const names = streamNames(item, context.compression)
+  claims.claim(names.index === undefined ? [names.file] : [names.file, names.index])
+  const stored = await store(state, item.name, async (scope) => {
+    const { entry, receipt } = await storeStream(item, names, target, scope, flow)
+    return { entry, receipt, provisioned: item.format === 'vmdk' ? item.disk.size : entry.size, used: entry.size }
+  })
+  return stored.receipt
+}
+
+async function finish(state: SinkState, options: CallOptions): Promise<StoredItems> {
+  const { context, running } = state
+  if (state.closed !== undefined) throw state.closed.error
+  if (running.size > 0) {
+    const message = `${context.folder}: the backup returned while ${running.size} of its items were still being put`
+    const error = new HoldfastError('INTERNAL', message, {
+      remedy: 'This is an error of the provider: it must await every item. Report it.',
+    })
+    close(state, error)
+    throw error
+  }
+  close(state, new HoldfastError('ABORTED', `${context.folder}: the backup was finished before`))
+  const stored = state.results.filter((result) => result !== undefined)
+  const items = stored.map(({ entry }) => entry)
+  const sumsSize = await putSums(state, items, options)
+  return { items, bytes: byteCounts(stored, state.transferred, sumsSize) }
+}
+
+async function putSums({ context, target }: SinkState, items: readonly ManifestItem[], options: CallOptions): Promise<number> {
+  const content = sha256SumsOf(items, context.number)
+  if (content === undefined) return 0
+  const scope = createScope({ signal: options.signal, clock: context.clock, what: sumsFileName, stallMs: context.stallMs })
+  try {
+    const { size } = await putFile(target, sumsFileName, bytesOf(Buffer.from(content)), scope)
+    return size
+  } finally {
+    scope.close()
   }
 }
 

@@ -50,12 +50,12 @@ interface Plan {
 }
 
 /** Full or incremental, and why. Throws before anything is opened. */
-export function planDisk(item: BlocksItem, base: BaseDisk | undefined): Plan {
+export function planDisk(item: BlocksItem, base: BaseDisk | undefined, noBase: string): Plan {
   const { key, size } = item.disk
   if (!Number.isSafeInteger(size) || size < 0)
     throw new HoldfastError('INVALID_OPTIONS', `disk ${key}: the size ${size} is no number of bytes`)
   if (item.covers === 'all')
-    return { covers: 'all', reason: item.reason ?? (base === undefined ? 'there is no base' : 'the platform gave the whole disk') }
+    return { covers: 'all', reason: item.reason ?? (base === undefined ? noBase : 'the platform gave the whole disk') }
   if (item.covers === 'changes') {
     if (base === undefined)
       throw new HoldfastError('INVALID_OPTIONS', `disk ${key}: covers is "changes", but this backup has no base for it`, {
@@ -66,7 +66,7 @@ export function planDisk(item: BlocksItem, base: BaseDisk | undefined): Plan {
       throw new HoldfastError('BASE_LOST', `disk ${key} shrank from ${base.size} to ${size} bytes: its changes cannot build on the base`)
     return { covers: 'changes', base, reason: item.reason ?? `changes since ${base.point}` }
   }
-  if (base === undefined) return { covers: 'all', reason: item.reason ?? 'there is no base' }
+  if (base === undefined) return { covers: 'all', reason: item.reason ?? noBase }
   if (size < base.size) return { covers: 'all', reason: `the disk shrank from ${base.size} to ${size} bytes` }
   return { covers: 'changes', base, reason: `compared with the sums of ${base.point}` }
 }

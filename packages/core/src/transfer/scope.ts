@@ -1,6 +1,7 @@
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Clock } from '../spec/clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
+import { abortError } from '../spec/helpers/abort.ts'
 
 /** How long a clean-up of somebody else's object may take before it is left to itself, milliseconds. */
 const cleanUpMs = 1000
@@ -34,91 +35,103 @@ export interface ScopeOptions extends CallOptions {
   readonly stallMs: number
 }
 
-/** What to throw for an aborted signal: the reason if somebody gave one, otherwise ABORTED. */
-export function abortFailure(signal: AbortSignal, what: string): unknown {
-  const reason: unknown = signal.reason
-  if (reason instanceof Error && !(reason instanceof DOMException)) return reason
-  return new HoldfastError('ABORTED', `${what}: the call was cancelled`, { cause: reason })
+interface State {
+  readonly options: ScopeOptions
+  readonly inner: AbortController
+  /** Ends the stall watch. */
+  readonly watching: AbortController
+  /** One set instead of Promise.race with a long-lived promise: that would keep one reaction for every chunk of the stream. */
+  readonly waiting: Set<(reason: unknown) => void>
+  failed: { readonly error: unknown } | undefined
+  moved: number
+  pauses: number
 }
 
-export function createScope({ signal, clock, what, stallMs }: ScopeOptions): Scope {
-  const inner = new AbortController()
-  const watching = new AbortController()
-  // One set instead of Promise.race with a long-lived promise: that would keep one reaction for every chunk of the stream.
-  const waiting = new Set<(reason: unknown) => void>()
-  let failed: { readonly error: unknown } | undefined
-  let moved = clock.monotonic()
-  let pauses = 0
-
-  function fail(error: unknown): void {
-    if (failed !== undefined) return
-    failed = { error }
-    watching.abort()
-    for (const reject of waiting) reject(error)
-    waiting.clear()
-    inner.abort(error)
+export function createScope(options: ScopeOptions): Scope {
+  const { signal, clock, what } = options
+  const state: State = {
+    options,
+    inner: new AbortController(),
+    watching: new AbortController(),
+    waiting: new Set(),
+    failed: undefined,
+    moved: clock.monotonic(),
+    pauses: 0,
   }
-  const aborted = () => fail(abortFailure(signal, what))
+  const aborted = () => fail(state, abortError(signal))
   if (signal.aborted) aborted()
   else signal.addEventListener('abort', aborted, { once: true })
-
-  function race<T>(work: Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      if (waiting.size === 0) moved = clock.monotonic()
-      if (failed !== undefined) reject(failed.error)
-      else waiting.add(reject)
-      work.then(
-        (value) => {
-          waiting.delete(reject)
-          resolve(value)
-        },
-        (error: unknown) => {
-          waiting.delete(reject)
-          reject(error)
-        },
-      )
-    })
-  }
-
-  async function watch(): Promise<void> {
-    while (!watching.signal.aborted) {
-      const now = clock.monotonic()
-      if (pauses > 0 || waiting.size === 0) moved = now
-      const left = moved + stallMs - now
-      if (left <= 0) return fail(new HoldfastError('STALLED', `${what}: no bytes came for ${stallMs} ms`))
-      await clock.sleep(left, { signal: watching.signal })
-    }
-  }
-  watch().catch((error: unknown) => {
-    if (!watching.signal.aborted) fail(error)
+  watch(state).catch((error: unknown) => {
+    if (!state.watching.signal.aborted) fail(state, error)
   })
-
   return {
     what,
-    signal: inner.signal,
+    signal: state.inner.signal,
     get failure() {
-      return failed?.error
+      return state.failed?.error
     },
-    fail,
-    race,
+    fail: (error) => fail(state, error),
+    race: (work) => race(state, work),
     touch() {
-      moved = clock.monotonic()
+      state.moved = clock.monotonic()
     },
-    pause() {
-      pauses++
-      let paused = true
-      return () => {
-        if (!paused) return
-        paused = false
-        pauses--
-        moved = clock.monotonic()
-      }
-    },
+    pause: () => pause(state),
     settle: (work, milliseconds = cleanUpMs) => settleWithin(work, clock, milliseconds),
     close() {
-      watching.abort()
+      state.watching.abort()
       signal.removeEventListener('abort', aborted)
     },
+  }
+}
+
+function fail(state: State, error: unknown): void {
+  if (state.failed !== undefined) return
+  state.failed = { error }
+  state.watching.abort()
+  for (const reject of state.waiting) reject(error)
+  state.waiting.clear()
+  state.inner.abort(error)
+}
+
+function race<T>(state: State, work: Promise<T>): Promise<T> {
+  const { waiting, options } = state
+  return new Promise<T>((resolve, reject) => {
+    if (waiting.size === 0) state.moved = options.clock.monotonic()
+    if (state.failed !== undefined) reject(state.failed.error)
+    else waiting.add(reject)
+    work.then(
+      (value) => {
+        waiting.delete(reject)
+        resolve(value)
+      },
+      (error: unknown) => {
+        waiting.delete(reject)
+        reject(error)
+      },
+    )
+  })
+}
+
+function pause(state: State): () => void {
+  state.pauses++
+  let paused = true
+  return () => {
+    if (!paused) return
+    paused = false
+    state.pauses--
+    state.moved = state.options.clock.monotonic()
+  }
+}
+
+async function watch(state: State): Promise<void> {
+  const { clock, stallMs, what } = state.options
+  const { signal } = state.watching
+  while (!signal.aborted) {
+    const now = clock.monotonic()
+    if (state.pauses > 0 || state.waiting.size === 0) state.moved = now
+    const left = state.moved + stallMs - now
+    if (left <= 0) return fail(state, new HoldfastError('STALLED', `${what}: no bytes came for ${stallMs} ms`))
+    await clock.sleep(left, { signal })
   }
 }
 

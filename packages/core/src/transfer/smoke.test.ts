@@ -1,17 +1,28 @@
+import { fakeClock, memoryBlocks, memoryMappedBlocks, memoryRepository, readBlocks, seededRandom, tarOf, vmdkOf } from '@holdfast/testkit'
 import { expect, it } from 'vitest'
-import { memoryRepository, fakeClock, memoryBlocks, memoryMappedBlocks, tarOf, vmdkOf, seededRandom, readBlocks } from '@holdfast/testkit'
 import { createBackupSink, createProgressMeter, createRestoreSource, verifyPoint } from './index.ts'
+
 it('smoke', async () => {
-  const clock = fakeClock(); const repository = memoryRepository(); const meter = createProgressMeter({ clock })
+  const clock = fakeClock()
+  const repository = memoryRepository()
+  const meter = createProgressMeter({ clock })
   const signal = new AbortController().signal
   const r = seededRandom(1)
   for (const compression of ['zstd', 'gzip', 'none'] as const) {
     const folder = `w/p-${compression}`
     const s = createBackupSink({ repository, folder, number: 1, compression, meter, clock, stallMs: 1000, signal })
-    const tar = tarOf(new Map([['a', r.bytes(100000)], ['b/c', r.bytes(5)]]))
-    const disk = new Uint8Array(1 << 20); disk.set(r.bytes(200000), 70000)
+    const tar = tarOf(
+      new Map([
+        ['a', r.bytes(100000)],
+        ['b/c', r.bytes(5)],
+      ]),
+    )
+    const disk = new Uint8Array(1 << 20)
+    disk.set(r.bytes(200000), 70000)
     const vm = vmdkOf(disk)
-    async function* st(b: Uint8Array) { for (let i = 0; i < b.length; i += 1000) yield b.subarray(i, i + 1000) }
+    async function* st(b: Uint8Array) {
+      for (let i = 0; i < b.length; i += 1000) yield b.subarray(i, i + 1000)
+    }
     const D = { key: 'k', name: 'root', size: disk.length }
     const rec = await Promise.all([
       s.sink.stream({ name: 'v.tar', format: 'tar', open: async () => st(tar) }),
@@ -25,19 +36,28 @@ it('smoke', async () => {
     const found = []
     for await (const f of verifyPoint({ repository, point, ancestors: new Map(), meter, clock, stallMs: 1000, signal })) found.push(f)
     expect(found).toEqual([])
-    const src = createRestoreSource({ repository, point, ancestors: new Map(), workload: { id: 'w', name: 'w', kind: 'volume' }, meter, clock, stallMs: 1000, signal })
+    const src = createRestoreSource({
+      repository,
+      point,
+      ancestors: new Map(),
+      workload: { id: 'w', name: 'w', kind: 'volume' },
+      meter,
+      clock,
+      stallMs: 1000,
+      signal,
+    })
     const parts = []
     for await (const c of await src.files[0]!.open({ signal })) parts.push(c.slice())
     expect(Buffer.concat(parts).equals(tar)).toBe(true)
     const ents = []
     for await (const e of src.files[0]!.entries!({ signal })) ents.push(e)
     console.log(ents)
-    for (const d of src.disks.filter(d => !d.file)) {
+    for (const d of src.disks.filter((d) => !d.file)) {
       const b = await d.open({ signal })
       expect(Buffer.from(await readBlocks(b, { signal })).equals(Buffer.from(disk))).toBe(true)
       await b[Symbol.asyncDispose]()
     }
     console.log(meter.snapshot(), clock.sleepers)
-    console.log([...repository.snapshot()].map(([p,b])=>[p,b.length]))
+    console.log([...repository.snapshot()].map(([p, b]) => [p, b.length]))
   }
 })

@@ -46,133 +46,152 @@ interface Overrides {
   realName?: Buffer | undefined
 }
 
+/** Content of a long-name or pax block that is being collected. */
+interface Extra {
+  readonly flag: string
+  readonly size: number
+  readonly at: number
+  readonly parts: Buffer[]
+}
+
+interface Scan {
+  readonly what: string
+  readonly onEntry: ((entry: TarEntry) => void) | undefined
+  readonly partial: Buffer
+  partialLength: number
+  position: number
+  expecting: Expecting
+  /** Bytes of the body or of the extra block that are still to come, padding included. */
+  remaining: number
+  extra: Extra | undefined
+  sparse: TarHeader | undefined
+  global: Overrides
+  local: Overrides
+  lastName: string
+}
+
 export function createTarScanner({ what, onEntry }: { readonly what: string; onEntry?(entry: TarEntry): void }): TarScanner {
-  const partial = Buffer.alloc(tarBlock)
-  let partialLength = 0
-  let position = 0
-  let expecting: Expecting = 'header'
-  let remaining = 0
-  let extra: { readonly flag: string; readonly size: number; readonly at: number; readonly parts: Buffer[] } | undefined
-  let sparse: TarHeader | undefined
-  let global: Overrides = {}
-  let local: Overrides = {}
-  let lastName = ''
-
-  function take(body: Buffer, flag: string, at: number): void {
-    if (flag === 'L') local.name = withoutZeros(body)
-    else if (flag === 'K') local.linkName = withoutZeros(body)
-    else {
-      const records = overridesOf(parsePaxRecords(body, at, what), at, what)
-      if (flag === 'g') global = { ...global, ...records }
-      else local = { ...local, ...records }
-    }
+  const scan: Scan = {
+    what,
+    onEntry,
+    partial: Buffer.alloc(tarBlock),
+    partialLength: 0,
+    position: 0,
+    expecting: 'header',
+    remaining: 0,
+    extra: undefined,
+    sparse: undefined,
+    global: {},
+    local: {},
+    lastName: '',
   }
-
-  function entry(header: TarHeader): void {
-    const own = { ...global, ...local }
-    local = {}
-    const name = own.realName ?? own.name ?? header.name
-    // An L or K block of GNU comes before the entry only; a pax path wins over it, because it comes later.
-    lastName = name.toString('utf8')
-    checkInside(name, `${what}: entry`)
-    if (header.flag === '1') checkInside(own.linkName ?? header.linkName, `${what}: hard link ${JSON.stringify(lastName)} to`)
-    const size = bodySize(header, own.size, position, what)
-    onEntry?.({ name, type: types[header.flag] ?? `type-${header.flag}`, size, offset: position })
-    body(size)
-  }
-
-  function body(size: number): void {
-    remaining = Math.ceil(size / tarBlock) * tarBlock
-    expecting = remaining > 0 ? 'body' : 'header'
-  }
-
-  function header(block: Buffer): void {
-    const at = position - tarBlock
-    if (block[0] === 0 && isZeroBlock(block)) {
-      expecting = 'second-zero'
-      return
-    }
-    const parsed = parseTarHeader(block, at, what)
-    if ('LKxgX'.includes(parsed.flag)) {
-      if (parsed.size > maximumExtra)
-        throw new HoldfastError(
-          'PROVIDER_FAILED',
-          `${what}: the tar header at byte ${at} announces ${parsed.size} bytes of long names, more than ${maximumExtra}`,
-        )
-      extra = { flag: parsed.flag, size: parsed.size, at, parts: [] }
-      remaining = Math.ceil(parsed.size / tarBlock) * tarBlock
-      expecting = 'extra'
-      if (remaining === 0) endExtra()
-    } else if (parsed.sparseContinues) {
-      sparse = { ...parsed, name: Buffer.from(parsed.name), linkName: Buffer.from(parsed.linkName) }
-      expecting = 'sparse-map'
-    } else entry(parsed)
-  }
-
-  function endExtra(): void {
-    if (extra === undefined) return
-    take(Buffer.concat(extra.parts).subarray(0, extra.size), extra.flag, extra.at)
-    extra = undefined
-    expecting = 'header'
-  }
-
-  function block(bytes: Buffer): void {
-    if (expecting === 'header') header(bytes)
-    else if (expecting === 'sparse-map') {
-      if (bytes[504] !== 1 && sparse !== undefined) entry(sparse)
-    } else if (isZeroBlock(bytes)) expecting = 'padding'
-    else
-      throw new HoldfastError(
-        'PROVIDER_FAILED',
-        `${what}: one block of zeros at byte ${position - 2 * tarBlock}, then more: an archive ends with two`,
-      )
-  }
-
-  /** Bytes that need not be a whole block. Returns how many were used. */
-  function run(chunk: Buffer, at: number): number {
-    const part = chunk.subarray(at, expecting === 'padding' ? undefined : at + remaining)
-    if (expecting === 'padding') {
-      if (part.length > 0 && !isZeroBlock(part))
-        throw new HoldfastError('PROVIDER_FAILED', `${what}: there are bytes after the end of the archive, after byte ${position}`)
-    } else {
-      if (expecting === 'extra') extra?.parts.push(Buffer.from(part))
-      remaining -= part.length
-    }
-    position += part.length
-    if (remaining === 0 && expecting === 'extra') endExtra()
-    else if (remaining === 0 && expecting === 'body') expecting = 'header'
-    return part.length
-  }
-
-  /** A whole block, put together from several chunks when it has to be. Returns how many bytes were used. */
-  function step(chunk: Buffer, at: number): number {
-    const wanted = tarBlock - partialLength
-    const part = chunk.subarray(at, at + wanted)
-    position += part.length
-    if (partialLength === 0 && part.length === tarBlock) block(part)
-    else {
-      partial.set(part, partialLength)
-      partialLength += part.length
-      if (partialLength < tarBlock) return part.length
-      partialLength = 0
-      block(partial)
-    }
-    return part.length
-  }
-
   return {
     write(bytes) {
       const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       for (let at = 0; at < chunk.length; ) {
-        at += expecting === 'body' || expecting === 'extra' || expecting === 'padding' ? run(chunk, at) : step(chunk, at)
+        const inRun = scan.expecting === 'body' || scan.expecting === 'extra' || scan.expecting === 'padding'
+        at += inRun ? run(scan, chunk, at) : step(scan, chunk, at)
       }
     },
     end() {
-      if (expecting === 'padding') return
-      const last = lastName === '' ? '' : `; the last entry was ${JSON.stringify(lastName)}`
-      throw new HoldfastError('TRUNCATED', `${what}: the archive ends after ${position} bytes without its two end blocks${last}`)
+      if (scan.expecting === 'padding') return
+      const last = scan.lastName === '' ? '' : `; the last entry was ${JSON.stringify(scan.lastName)}`
+      throw new HoldfastError('TRUNCATED', `${what}: the archive ends after ${scan.position} bytes without its two end blocks${last}`)
     },
   }
+}
+
+const broken = ({ what }: Scan, message: string) => new HoldfastError('PROVIDER_FAILED', `${what}: ${message}`)
+
+/** Bytes that need not be a whole block. Returns how many were used. */
+function run(scan: Scan, chunk: Buffer, at: number): number {
+  if (scan.expecting === 'padding') {
+    const rest = chunk.subarray(at)
+    if (!isZeroBlock(rest)) throw broken(scan, `there are bytes after the end of the archive, after byte ${scan.position}`)
+    scan.position += rest.length
+    return rest.length
+  }
+  const part = chunk.subarray(at, at + scan.remaining)
+  if (scan.expecting === 'extra') scan.extra?.parts.push(Buffer.from(part))
+  scan.remaining -= part.length
+  scan.position += part.length
+  if (scan.remaining === 0) {
+    if (scan.expecting === 'extra') endExtra(scan)
+    scan.expecting = 'header'
+  }
+  return part.length
+}
+
+/** A whole block, put together from several chunks when it has to be. Returns how many bytes were used. */
+function step(scan: Scan, chunk: Buffer, at: number): number {
+  const part = chunk.subarray(at, at + tarBlock - scan.partialLength)
+  scan.position += part.length
+  if (scan.partialLength === 0 && part.length === tarBlock) block(scan, part)
+  else {
+    scan.partial.set(part, scan.partialLength)
+    scan.partialLength += part.length
+    if (scan.partialLength < tarBlock) return part.length
+    scan.partialLength = 0
+    block(scan, scan.partial)
+  }
+  return part.length
+}
+
+function block(scan: Scan, bytes: Buffer): void {
+  if (scan.expecting === 'header') header(scan, bytes)
+  else if (scan.expecting === 'sparse-map') {
+    if (bytes[504] !== 1 && scan.sparse !== undefined) entry(scan, scan.sparse)
+  } else if (isZeroBlock(bytes)) scan.expecting = 'padding'
+  else throw broken(scan, `one block of zeros at byte ${scan.position - 2 * tarBlock}, then more: an archive ends with two`)
+}
+
+function header(scan: Scan, bytes: Buffer): void {
+  const at = scan.position - tarBlock
+  if (bytes[0] === 0 && isZeroBlock(bytes)) {
+    scan.expecting = 'second-zero'
+    return
+  }
+  const parsed = parseTarHeader(bytes, at, scan.what)
+  if ('LKxgX'.includes(parsed.flag)) beginExtra(scan, parsed, at)
+  else if (parsed.sparseContinues) {
+    scan.sparse = { ...parsed, name: Buffer.from(parsed.name), linkName: Buffer.from(parsed.linkName) }
+    scan.expecting = 'sparse-map'
+  } else entry(scan, parsed)
+}
+
+function beginExtra(scan: Scan, { flag, size }: TarHeader, at: number): void {
+  if (size > maximumExtra)
+    throw broken(scan, `the tar header at byte ${at} announces ${size} bytes of long names, more than ${maximumExtra}`)
+  scan.extra = { flag, size, at, parts: [] }
+  scan.remaining = Math.ceil(size / tarBlock) * tarBlock
+  scan.expecting = scan.remaining > 0 ? 'extra' : 'header'
+}
+
+function endExtra(scan: Scan): void {
+  if (scan.extra === undefined) return
+  const { flag, size, at, parts } = scan.extra
+  scan.extra = undefined
+  const body = Buffer.concat(parts).subarray(0, size)
+  if (flag === 'L') scan.local.name = withoutZeros(body)
+  else if (flag === 'K') scan.local.linkName = withoutZeros(body)
+  else {
+    const records = overridesOf(parsePaxRecords(body, at, scan.what), at, scan.what)
+    if (flag === 'g') scan.global = { ...scan.global, ...records }
+    else scan.local = { ...scan.local, ...records }
+  }
+}
+
+function entry(scan: Scan, found: TarHeader): void {
+  const own = { ...scan.global, ...scan.local }
+  scan.local = {}
+  const name = own.realName ?? own.name ?? found.name
+  scan.lastName = name.toString('utf8')
+  checkInside(name, `${scan.what}: entry`)
+  if (found.flag === '1') checkInside(own.linkName ?? found.linkName, `${scan.what}: hard link ${JSON.stringify(scan.lastName)} to`)
+  const size = bodySize(found, own.size, scan)
+  scan.onEntry?.({ name, type: types[found.flag] ?? `type-${found.flag}`, size, offset: scan.position })
+  scan.remaining = Math.ceil(size / tarBlock) * tarBlock
+  scan.expecting = scan.remaining > 0 ? 'body' : 'header'
 }
 
 const withoutZeros = (body: Buffer): Buffer => {
@@ -200,10 +219,10 @@ function overridesOf(records: ReadonlyMap<string, Buffer>, at: number, what: str
 }
 
 /** Links have no content, whatever their size field says (it may be that of what they point to); other things without content must say 0. */
-function bodySize(header: TarHeader, override: number | undefined, position: number, what: string): number {
-  const size = override ?? header.size
-  if (header.flag === '1' || header.flag === '2') return 0
-  if (size > 0 && '3456'.includes(header.flag))
-    throw new HoldfastError('PROVIDER_FAILED', `${what}: the entry before byte ${position} is no file, but has ${size} bytes`)
+function bodySize(found: TarHeader, override: number | undefined, scan: Scan): number {
+  const size = override ?? found.size
+  if (found.flag === '1' || found.flag === '2') return 0
+  if (size > 0 && '3456'.includes(found.flag))
+    throw broken(scan, `the entry ${JSON.stringify(scan.lastName)} before byte ${scan.position} is no file, but has ${size} bytes`)
   return size
 }

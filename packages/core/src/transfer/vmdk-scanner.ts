@@ -26,110 +26,133 @@ interface Header {
 
 type Expecting = 'header' | 'overhead' | 'marker' | 'skip' | 'footer' | 'nothing'
 
+interface Scan {
+  readonly what: string
+  readonly partial: Buffer
+  partialLength: number
+  position: number
+  expecting: Expecting
+  /** Bytes that are skipped, or that the overhead still has. */
+  remaining: number
+  header: Header | undefined
+  footer: boolean
+  /** The highest sector that a table in front of the grains names, and the sector where the last grain began: so a cut between two grains shows. */
+  highestNamed: number
+  lastGrain: number
+}
+
 export function createVmdkScanner({ what }: { readonly what: string }): VmdkScanner {
-  const partial = Buffer.alloc(sector)
-  let partialLength = 0
-  let position = 0
-  let expecting: Expecting = 'header'
-  let remaining = 0
-  let header: Header | undefined
-  let footer = false
-  /** The highest sector that a table in front of the grains names, and the sector where the last grain began: a cut between two grains shows. */
-  let highestNamed = 0
-  let lastGrain = 0
-
-  const broken = (message: string) => new HoldfastError('PROVIDER_FAILED', `${what}: ${message} (byte ${position - sector} of the VMDK)`)
-
-  function marker(bytes: Buffer): void {
-    if (footer && bytes.readUInt32LE(8) !== 0) throw broken('a grain after the footer')
-    const value = bytes.readBigUInt64LE(0)
-    const size = bytes.readUInt32LE(8)
-    if (header === undefined) throw broken('a marker before the header')
-    if (size > 0) {
-      if (value >= header.capacity) throw broken(`a grain at sector ${value} of a disk of ${header.capacity}`)
-      if (BigInt(size) > header.grainSectors * 2n * BigInt(sector)) throw broken(`a grain of ${size} bytes`)
-      lastGrain = position / sector - 1
-      return skip(Math.ceil((12 + size) / sector) * sector - sector)
-    }
-    const type = bytes.readUInt32LE(12)
-    if (type > 3) throw broken(`a marker of the unknown type ${type}`)
-    if (type === 0) return endMarker(value)
-    if (footer) throw broken('a marker after the footer that is not the end')
-    if (type === 3) {
-      expecting = 'footer'
-      return
-    }
-    if (value > header.capacity + 1_048_576n) throw broken(`metadata of ${value} sectors`)
-    skip(Number(value) * sector)
+  const scan: Scan = {
+    what,
+    partial: Buffer.alloc(sector),
+    partialLength: 0,
+    position: 0,
+    expecting: 'header',
+    remaining: 0,
+    header: undefined,
+    footer: false,
+    highestNamed: 0,
+    lastGrain: 0,
   }
-
-  function endMarker(value: bigint): void {
-    if (value !== 0n) throw broken('an end-of-stream marker with a length')
-    if (header?.directoryAt === directoryAtEnd && !footer) throw broken('the end-of-stream marker comes before the footer')
-    expecting = 'nothing'
-  }
-
-  function skip(bytes: number): void {
-    remaining = bytes
-    expecting = bytes > 0 ? 'skip' : 'marker'
-  }
-
-  function block(bytes: Buffer): void {
-    if (expecting === 'header') {
-      header = parseHeader(bytes, what)
-      remaining = header.overheadBytes - sector
-      expecting = remaining > 0 ? 'overhead' : 'marker'
-    } else if (expecting === 'footer') {
-      const end = parseHeader(bytes, what)
-      if (end.directoryAt === directoryAtEnd) throw broken('the footer does not say where the grain directory is')
-      if (end.capacity !== header?.capacity) throw broken('the footer has another capacity than the header')
-      footer = true
-      expecting = 'marker'
-    } else if (expecting === 'overhead') {
-      overhead(bytes)
-    } else marker(bytes)
-  }
-
-  function overhead(bytes: Buffer): void {
-    remaining -= sector
-    if (header !== undefined && position - sector >= header.tablesFrom)
-      for (let at = 0; at < sector; at += 4) highestNamed = Math.max(highestNamed, bytes.readUInt32LE(at))
-    if (remaining === 0) expecting = 'marker'
-  }
-
-  function write(bytes: Uint8Array): void {
-    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    for (let at = 0; at < chunk.length; ) {
-      if (expecting === 'nothing') throw broken('there are bytes after the end-of-stream marker')
-      const wanted = expecting === 'skip' ? remaining : sector - partialLength
-      const part = chunk.subarray(at, at + wanted)
-      at += part.length
-      position += part.length
-      if (expecting === 'skip') {
-        remaining -= part.length
-        if (remaining === 0) expecting = 'marker'
-        continue
-      }
-      partial.set(part, partialLength)
-      partialLength += part.length
-      if (partialLength < sector) return
-      partialLength = 0
-      block(partial)
-    }
-  }
-
   return {
-    write,
-    end() {
-      if (expecting === 'nothing') return
-      const cut = (why: string) => new HoldfastError('TRUNCATED', `${what}: the VMDK ends after ${position} bytes, ${why}`)
-      if (header === undefined) throw cut('before its header')
-      if (expecting !== 'marker' || partialLength > 0) throw cut('in the middle of a grain or table')
-      // qemu writes the directory in front and no end-of-stream marker: then the tables say which grain is the last.
-      if (header.directoryAt === directoryAtEnd) throw cut('without its end-of-stream marker')
-      if (lastGrain < highestNamed) throw cut(`but its tables name a grain at byte ${highestNamed * sector}`)
+    write(bytes) {
+      const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      for (let at = 0; at < chunk.length; ) at += step(scan, chunk, at)
     },
+    end: () => checkEnd(scan),
   }
+}
+
+const broken = ({ what, position }: Scan, message: string) =>
+  new HoldfastError('PROVIDER_FAILED', `${what}: ${message} (before byte ${position} of the VMDK)`)
+
+/** Uses bytes of the chunk and returns how many. */
+function step(scan: Scan, chunk: Buffer, at: number): number {
+  if (scan.expecting === 'nothing') throw broken(scan, 'there are bytes after the end-of-stream marker')
+  const skipping = scan.expecting === 'skip'
+  const part = chunk.subarray(at, at + (skipping ? scan.remaining : sector - scan.partialLength))
+  scan.position += part.length
+  if (skipping) {
+    scan.remaining -= part.length
+    if (scan.remaining === 0) scan.expecting = 'marker'
+    return part.length
+  }
+  scan.partial.set(part, scan.partialLength)
+  scan.partialLength += part.length
+  if (scan.partialLength === sector) {
+    scan.partialLength = 0
+    block(scan, scan.partial)
+  }
+  return part.length
+}
+
+function block(scan: Scan, bytes: Buffer): void {
+  if (scan.expecting === 'header') {
+    scan.header = parseHeader(bytes, scan.what)
+    scan.remaining = scan.header.overheadBytes - sector
+    scan.expecting = scan.remaining > 0 ? 'overhead' : 'marker'
+  } else if (scan.header !== undefined) {
+    if (scan.expecting === 'footer') footer(scan, bytes, scan.header)
+    else if (scan.expecting === 'overhead') overhead(scan, bytes, scan.header)
+    else marker(scan, bytes, scan.header)
+  }
+}
+
+function overhead(scan: Scan, bytes: Buffer, header: Header): void {
+  scan.remaining -= sector
+  if (scan.position - sector >= header.tablesFrom)
+    for (let at = 0; at < sector; at += 4) scan.highestNamed = Math.max(scan.highestNamed, bytes.readUInt32LE(at))
+  if (scan.remaining === 0) scan.expecting = 'marker'
+}
+
+function footer(scan: Scan, bytes: Buffer, header: Header): void {
+  const end = parseHeader(bytes, scan.what)
+  if (end.directoryAt === directoryAtEnd) throw broken(scan, 'the footer does not say where the grain directory is')
+  if (end.capacity !== header.capacity) throw broken(scan, 'the footer has another capacity than the header')
+  scan.footer = true
+  scan.expecting = 'marker'
+}
+
+function marker(scan: Scan, bytes: Buffer, header: Header): void {
+  const value = bytes.readBigUInt64LE(0)
+  const size = bytes.readUInt32LE(8)
+  const type = size > 0 ? undefined : bytes.readUInt32LE(12)
+  if (scan.footer && type !== 0) throw broken(scan, 'the footer is not followed by the end-of-stream marker')
+  if (type === undefined) grain(scan, value, size, header)
+  else if (type === 0) endMarker(scan, value, header)
+  else if (type === 3) scan.expecting = 'footer'
+  else if (type > 3) throw broken(scan, `a marker of the unknown type ${type}`)
+  else if (value > header.capacity + 1_048_576n) throw broken(scan, `a table of ${value} sectors`)
+  else skip(scan, Number(value) * sector)
+}
+
+function grain(scan: Scan, value: bigint, size: number, header: Header): void {
+  if (value >= header.capacity) throw broken(scan, `a grain for sector ${value} of a disk of ${header.capacity}`)
+  if (BigInt(size) > header.grainSectors * 2n * BigInt(sector)) throw broken(scan, `a grain of ${size} bytes`)
+  scan.lastGrain = scan.position / sector - 1
+  // Twelve bytes of the marker's sector are the marker, the rest is the first of the data.
+  skip(scan, Math.ceil((12 + size) / sector) * sector - sector)
+}
+
+function endMarker(scan: Scan, value: bigint, header: Header): void {
+  if (value !== 0n) throw broken(scan, 'an end-of-stream marker with a length')
+  if (header.directoryAt === directoryAtEnd && !scan.footer) throw broken(scan, 'the end-of-stream marker comes before the footer')
+  scan.expecting = 'nothing'
+}
+
+function skip(scan: Scan, bytes: number): void {
+  scan.remaining = bytes
+  scan.expecting = bytes > 0 ? 'skip' : 'marker'
+}
+
+function checkEnd(scan: Scan): void {
+  if (scan.expecting === 'nothing') return
+  const cut = (why: string) => new HoldfastError('TRUNCATED', `${scan.what}: the VMDK ends after ${scan.position} bytes, ${why}`)
+  if (scan.header === undefined) throw cut('before the end of its header')
+  if (scan.expecting !== 'marker' || scan.partialLength > 0) throw cut('in the middle of a grain or table')
+  if (scan.header.directoryAt === directoryAtEnd) throw cut('without its end-of-stream marker')
+  // qemu writes the directory in front and no end-of-stream marker: then the tables say which grain is the last.
+  if (scan.lastGrain < scan.highestNamed) throw cut(`but its tables name a grain at byte ${scan.highestNamed * sector}`)
 }
 
 function parseHeader(bytes: Buffer, what: string): Header {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Mark } from '@holdfast/core/spec'
+import type { Json, Mark } from '@holdfast/core/spec'
 import { clusterBytes, isZero, sha256 } from '../bytes.ts'
 import type { Random } from '../random.ts'
 
@@ -103,3 +103,14 @@ export const sameRun = (one: Mark | undefined, other: Omit<Mark, 'attempt'>): bo
   one !== undefined && one.system === other.system && one.plan === other.plan && one.run === other.run
 /** For the state of the platform as JSON. */
 export const markText = (mark: Mark | undefined): string | null => (mark ? `${mark.system}/${mark.plan}/${mark.run}.${mark.attempt}` : null)
+
+/** One thing on the platform that a backup or a restore could make, change or remove: a machine, a disk, a volume, a container, a snapshot. */
+export interface PlatformThing {
+  /** Unique on the platform. */
+  readonly id: string
+  /** Absent: it does not carry a mark of ours. */
+  readonly mark?: Mark
+  /** Equal exactly when the thing is as it was: running or not, name, contents or a hash of them. */
+  readonly state: Json
+}
+export const thing = (id: string, mark: Mark | undefined, state: Json): PlatformThing => ({ id, state, ...(mark && { mark }) })

@@ -1,6 +1,17 @@
-import { type CallOptions, HoldfastError, type Json, type Machine, type Mark } from '@holdfast/core/spec'
+import { type CallOptions, HoldfastError, type Machine, type Mark } from '@holdfast/core/spec'
 import type { Random } from '../random.ts'
-import { type DiskContent, digestOfDisks, emptyDisk, markText, mutateDisk, sameAttempt, sameRun, withBytes } from './content.ts'
+import {
+  type DiskContent,
+  digestOfDisks,
+  emptyDisk,
+  markText,
+  mutateDisk,
+  type PlatformThing,
+  sameAttempt,
+  sameRun,
+  thing,
+  withBytes,
+} from './content.ts'
 import type { Requests } from './requests.ts'
 import { found } from './volume-host.ts'
 
@@ -88,7 +99,7 @@ export interface MachineWorld {
   loseCheckpoints(machine: string): void
   loseBitmaps(machine: string): void
   leftovers(): readonly string[]
-  state(): Json
+  things(): readonly PlatformThing[]
 }
 
 /** Everything on the platform: what the wire's requests and the owner both work on. */
@@ -168,18 +179,22 @@ export function machineWorld(requests: Requests): MachineWorld {
     loseBitmaps: (id) =>
       patch(id, { checkpoints: get(id).checkpoints.map((checkpoint) => ({ ...checkpoint, disks: checkpoint.disks.slice(1) })) }),
     leftovers: () => machineLeftovers([...machines.values()], [...disks.values()]),
-    state: () => stateAsJson(state),
+    things: () => thingsOf(state),
   }
 }
 
-function stateAsJson({ machines, disks, contents }: State): Json {
-  return {
-    machines: [...machines.values()].map(({ id, name, mark, unfinished, running, snapshots, backups }) => {
-      const going = { snapshots: snapshots.map((snapshot) => snapshot.name), backups: backups.map((backup) => backup.id) }
-      return [id, name, markText(mark), unfinished, running, digestOfDisks(contents(id)), going]
-    }),
-    disks: [...disks.values()].map(({ id, mark, unfinished }) => [id, markText(mark), unfinished]),
-  }
+function thingsOf({ machines, disks }: State): readonly PlatformThing[] {
+  const ofMachine = ({ id, name, mark, unfinished, running, snapshots, backups, disks: of }: MemoryMachine) => [
+    thing(`machine ${id}`, mark, { name, unfinished, running, disks: of }),
+    ...snapshots.map((snapshot) => thing(`snapshot ${snapshot.name}`, snapshot.mark, id)),
+    ...backups.map((backup) => thing(`backup ${backup.id}`, backup.mark, id)),
+  ]
+  return [
+    ...[...machines.values()].flatMap(ofMachine),
+    ...[...disks.values()].map(({ id, mark, unfinished, content }) =>
+      thing(`disk ${id}`, mark, { unfinished, digest: digestOfDisks([content]) }),
+    ),
+  ]
 }
 
 function diskRequests({ write }: Requests, { machines, disks, tick }: State): Pick<MachineHost, 'createDisk' | 'writeDisk' | 'removeDisk'> {

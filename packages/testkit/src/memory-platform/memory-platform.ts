@@ -1,8 +1,8 @@
-import type { Clock, Ids, Json, Machine } from '@holdfast/core/spec'
+import type { Clock, Ids, Machine } from '@holdfast/core/spec'
 import { clusterBytes } from '../bytes.ts'
 import { countingIds } from '../fake-ids.ts'
 import { type Random, seededRandom } from '../random.ts'
-import { bytesOfDisk, digestOfDisks, digestOfFiles, emptyDisk, mutateDisk, mutateFiles } from './content.ts'
+import { bytesOfDisk, digestOfDisks, digestOfFiles, emptyDisk, mutateDisk, mutateFiles, type PlatformThing } from './content.ts'
 import { type MachineHost, machineWorld } from './machine-host.ts'
 import { type PlatformFaults, platformRequests, type Requests, type Turn } from './requests.ts'
 import { type VolumeHost, volumeWorld } from './volume-host.ts'
@@ -37,8 +37,8 @@ export interface MemoryPlatform {
   arriveLate(): void
   /** What runs must not leave behind: stopped containers, helpers, snapshots, unfinished machines, disks and backups. In words. */
   leftovers(): readonly string[]
-  /** Everything there is, with marks and digests: equal states are equal JSON. */
-  state(): Json
+  /** Everything there is, with marks and digests. */
+  things(): readonly PlatformThing[]
 }
 
 /** Sizes are small so that very many schedules are affordable: machines have disks of `clusters` x 64 KiB, files at most `fileBytes`. */
@@ -114,7 +114,7 @@ export function memoryPlatform({
     setFaults: requests.setFaults,
     arriveLate: requests.arriveLate,
     leftovers: () => [...volumes.leftovers(), ...machines.leftovers()],
-    state: () => ({ volumes: volumes.state(), machines: machines.state() }),
+    things: () => [...volumes.things(), ...machines.things()],
   }
 }
 

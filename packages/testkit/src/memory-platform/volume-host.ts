@@ -1,6 +1,6 @@
-import { type CallOptions, HoldfastError, type Json, type Mark } from '@holdfast/core/spec'
+import { type CallOptions, HoldfastError, type Mark } from '@holdfast/core/spec'
 import type { Random } from '../random.ts'
-import { digestOfFiles, markText, mutateFiles, sameAttempt } from './content.ts'
+import { digestOfFiles, markText, mutateFiles, type PlatformThing, sameAttempt, thing } from './content.ts'
 import type { Requests } from './requests.ts'
 
 export interface MemoryVolume {
@@ -54,7 +54,7 @@ export interface VolumeWorld {
   volumesOf(workload: string): readonly MemoryVolume[]
   mutate(random: Random, fileBytes: number): void
   leftovers(): readonly string[]
-  state(): Json
+  things(): readonly PlatformThing[]
 }
 
 interface State {
@@ -116,10 +116,10 @@ export function volumeWorld(requests: Requests): VolumeWorld {
         if (mark) return [`helper container ${name} of ${markText(mark)}`]
         return wanted && !running ? [`stopped container ${name}`] : []
       }),
-    state: () => ({
-      volumes: [...volumes.values()].map(({ name, mark, files }) => [name, markText(mark), digestOfFiles(files)]),
-      containers: [...containers.values()].map(({ name, running, mark }) => [name, running, markText(mark)]),
-    }),
+    things: () => [
+      ...[...volumes.values()].map(({ name, mark, files }) => thing(`volume ${name}`, mark, digestOfFiles(files))),
+      ...[...containers.values()].map(({ name, running, mark }) => thing(`container ${name}`, mark, running)),
+    ],
   }
 }
 

@@ -98,7 +98,8 @@ export async function assertRejects(call: Promise<unknown>, ...codes: readonly s
 }
 
 export function assertBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
-  assert.ok(Buffer.from(actual.buffer, actual.byteOffset, actual.length).equals(expected), `${what}: ${firstDifference(actual, expected)}`)
+  const same = Buffer.from(actual.buffer, actual.byteOffset, actual.length).equals(expected)
+  if (!same) assert.fail(`${what}: ${firstDifference(actual, expected)}`)
 }
 
 function firstDifference(actual: Uint8Array, expected: Uint8Array): string {

@@ -135,7 +135,10 @@ export function schedulerContract({ describe, it, create, lateMs = 200 }: Schedu
       await scheduler.stop()
       const before = wakes()
       let again = 0
-      await scheduler.start(() => void (again += 1), { ...options, pollMs: 1000 })
+      const count = (): void => {
+        again += 1
+      }
+      await scheduler.start(count, { ...options, pollMs: 1000 })
       await advance(1000 + lateMs)
       assert.ok(again >= 1)
       assert.equal(wakes(), before)
@@ -145,7 +148,10 @@ export function schedulerContract({ describe, it, create, lateMs = 200 }: Schedu
       let wakes = 0
       try {
         const signal = AbortSignal.abort()
-        await handle.scheduler.start(() => void (wakes += 1), { signal, pollMs: 1000 }).catch(() => undefined)
+        const count = (): void => {
+          wakes += 1
+        }
+        await handle.scheduler.start(count, { signal, pollMs: 1000 }).catch(() => undefined)
         await handle.advance(3000)
         assert.equal(wakes, 0)
       } finally {

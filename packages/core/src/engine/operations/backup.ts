@@ -1,24 +1,23 @@
 import { encodeManifest, type Manifest } from '../../model/manifest.ts'
 import { isoTime, manifestPath, pointFolder, pointOf, workloadFolder } from '../../model/names.ts'
 import type { BackupInput } from '../../model/run-input.ts'
-import type { Base } from '../../spec/backup.ts'
+import type { BackupResult, Base } from '../../spec/backup.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import { bytesOf } from '../../spec/helpers/index.ts'
 import type { ManifestRef } from '../../spec/store.ts'
 import type { Workload } from '../../spec/workload.ts'
-import { createBackupSink } from '../../transfer/index.ts'
+import { createBackupSink, type StoredItems } from '../../transfer/index.ts'
 import { softwareName, softwareVersion } from '../../version.ts'
 import type { Attempt } from '../attempt.ts'
-import { baseDisks, type BaseChain, newestBase } from '../base-chain.ts'
-
+import { type BaseChain, baseDisks, newestBase } from '../base-chain.ts'
+import { findPointFolder } from '../find-point-folder.ts'
 import { committedSuccess, type Success } from '../finish.ts'
 import { createRunContext } from '../intents.ts'
 import { requireOwnership } from '../ownership.ts'
 import { cleanUp, type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
 import { committedManifest, nextNumber, readNumber } from '../point-folder.ts'
 import { settle } from '../settle.ts'
-import { findPointFolder } from '../find-point-folder.ts'
 
 /** Where this run's point lies, and what it needs to know before it starts. */
 interface Ground {
@@ -35,7 +34,9 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
   const workload = await findWorkload(parts, input, options)
   const { repositoryId } = await requireOwnership(parts, input.repository, options)
   const home = workloadFolder(input.workload)
-  const folder = (await findPointFolder(repositoryNamed(parts, input.repository), home, attempt.run.key, options)) ?? `${home}/${pointFolder(attempt.run.dueAt, attempt.run.key)}`
+  const folder =
+    (await findPointFolder(repositoryNamed(parts, input.repository), home, attempt.run.key, options)) ??
+    `${home}/${pointFolder(attempt.run.dueAt, attempt.run.key)}`
   const ground: Ground = { input, workload, repositoryId, folder }
   const already = await adoptCommitted(parts, attempt, ground, options)
   if (already) return already
@@ -55,7 +56,9 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
 async function findWorkload(parts: EngineParts, input: BackupInput, options: CallOptions): Promise<Workload> {
   const { provider, id } = input.workload
   for await (const workload of providerNamed(parts, provider).workloads({ ...options, id })) if (workload.id === id) return workload
-  throw new HoldfastError('NOT_FOUND', `${provider} has no workload "${id}".`, { remedy: 'Check the id; the provider lists what there is.' })
+  throw new HoldfastError('NOT_FOUND', `${provider} has no workload "${id}".`, {
+    remedy: 'Check the id; the provider lists what there is.',
+  })
 }
 
 /** The database may have been rolled back, or another attempt has committed: what this run has made already is looked for first (rule probe). */
@@ -65,10 +68,12 @@ async function adoptCommitted(parts: EngineParts, attempt: Attempt, ground: Grou
   await repository.sync(ground.folder, options)
   const found = await committedManifest(repository, where, options)
   if (!found) return undefined
-  if (found.manifest.runKey !== attempt.run.key) throw new HoldfastError('INTERNAL', `${ground.folder} holds a point of another run: ${found.manifest.runKey}.`)
+  if (found.manifest.runKey !== attempt.run.key)
+    throw new HoldfastError('INTERNAL', `${ground.folder} holds a point of another run: ${found.manifest.runKey}.`)
   await attempt.aim({ target: found.reference, reads: [] }, options)
   const again = await readNumber(repository, found.reference, options)
-  if (again.state !== 'live') throw new HoldfastError('NUMBER_TAKEN', `${manifestPath(found.reference.folder, found.reference.number)} was deleted meanwhile.`)
+  if (again.state !== 'live')
+    throw new HoldfastError('NUMBER_TAKEN', `${manifestPath(found.reference.folder, found.reference.number)} was deleted meanwhile.`)
   await repository.sync(ground.folder, options)
   return committedSuccess(found.reference, again.manifest)
 }
@@ -103,22 +108,45 @@ async function backUpOnce(parts: EngineParts, attempt: Attempt, ground: Ground, 
     return { result, stored: await backupSink.finish(options) }
   })
   await attempt.changeIntents((intents) => intents.map((each) => (kept.has(each.id) ? { ...each, kept: true } : each)), options)
-  const manifest: Manifest = {
+  return await commit(
+    parts,
+    attempt,
+    target,
+    describe(parts, attempt, { ground, base, target, providerKind: provider.kind, result, stored }),
+  )
+}
+
+interface Made {
+  readonly ground: Ground
+  readonly base: BaseChain
+  readonly target: ManifestRef
+  readonly providerKind: string
+  readonly result: BackupResult
+  readonly stored: StoredItems
+}
+
+/** What was made, as its manifest says it. */
+function describe(parts: EngineParts, attempt: Attempt, made: Made): Manifest {
+  const { target, result, stored } = made
+  const { input, workload, repositoryId } = made.ground
+  return {
     formatVersion: 1,
-    repositoryId: ground.repositoryId,
-    folder,
-    number,
+    repositoryId,
+    folder: target.folder,
+    number: target.number,
     point: pointOf(target),
     createdAt: isoTime(parts.clock.now()),
     due: isoTime(attempt.run.dueAt),
     workload: { ...workload, provider: input.workload.provider },
-    providerKind: provider.kind,
+    providerKind: made.providerKind,
     ...(result.machine && { machine: result.machine }),
     ...(attempt.run.planId !== undefined && { plan: attempt.run.planId }),
     runKey: attempt.run.key,
     attempt: attempt.run.attempt,
-    sequence: base.sequence,
-    parents: Object.fromEntries(stored.items.flatMap((item) => (item.type === 'disk' && item.parent !== undefined ? [[item.disk.key, item.parent]] : []))),
+    sequence: made.base.sequence,
+    parents: Object.fromEntries(
+      stored.items.flatMap((item) => (item.type === 'disk' && item.parent !== undefined ? [[item.disk.key, item.parent]] : [])),
+    ),
     items: stored.items,
     description: result.description,
     ...(result.checkpoint !== undefined && { checkpoint: result.checkpoint }),
@@ -128,7 +156,6 @@ async function backUpOnce(parts: EngineParts, attempt: Attempt, ground: Ground, 
     warnings: attempt.warnings,
     software: { name: softwareName, version: softwareVersion },
   }
-  return await commit(parts, attempt, target, manifest)
 }
 
 function baseOf(chain: NonNullable<BaseChain['chain']>): Base {
@@ -161,7 +188,9 @@ async function commit(parts: EngineParts, attempt: Attempt, target: ManifestRef,
       const seen = await readNumber(repository, target, options)
       if (seen.state === 'absent') throw error
       if (seen.state !== 'live' || !Buffer.from(seen.bytes).equals(bytes)) {
-        throw new HoldfastError('NUMBER_TAKEN', `${manifestPath(target.folder, target.number)} was decided by another attempt.`, { cause: error })
+        throw new HoldfastError('NUMBER_TAKEN', `${manifestPath(target.folder, target.number)} was decided by another attempt.`, {
+          cause: error,
+        })
       }
       await repository.sync(target.folder, options)
     }

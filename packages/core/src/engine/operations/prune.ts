@@ -46,12 +46,21 @@ async function condemnAll(parts: EngineParts, attempt: Attempt, input: PruneInpu
   // A second attempt of a prune that has deleted already does not find them any more.
   const unknown = input.points.filter((point) => !found.has(point))
   if (unknown.length > 0 && attempt.run.attempt === 1) {
-    throw new HoldfastError('NOT_FOUND', `There is no point ${unknown.join(', ')} in repository "${input.repository}".`, { remedy: 'List the points, then name them by their ids.' })
+    throw new HoldfastError('NOT_FOUND', `There is no point ${unknown.join(', ')} in repository "${input.repository}".`, {
+      remedy: 'List the points, then name them by their ids.',
+    })
   }
   for (const workload of workloads) await condemn(parts, attempt, input.repository, workload, wanted, options)
 }
 
-async function condemn(parts: EngineParts, attempt: Attempt, repository: string, workload: string, wanted: ReadonlySet<string>, options: CallOptions): Promise<void> {
+async function condemn(
+  parts: EngineParts,
+  attempt: Attempt,
+  repository: string,
+  workload: string,
+  wanted: ReadonlySet<string>,
+  options: CallOptions,
+): Promise<void> {
   for (let tried = 0; tried < casTries; tried++) {
     const catalog: Catalog = await parts.store.points.catalog(repository, workload, options)
     const plan = planPrune(catalog, wanted, attempt.storeNow())

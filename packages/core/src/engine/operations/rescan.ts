@@ -27,9 +27,13 @@ export async function rescan(parts: EngineParts, attempt: Attempt, input: Rescan
   const options = { signal: attempt.signal }
   const file = await requireRepository(parts, input.repository, options)
   if (input.takeOver !== undefined && input.takeOver !== file.owner) {
-    throw new HoldfastError('INVALID_OPTIONS', `takeOver names ${input.takeOver}, but repository "${input.repository}" is owned by ${file.owner}.`, {
-      remedy: 'Give the owner that the message shows, if that catalog is gone for good.',
-    })
+    throw new HoldfastError(
+      'INVALID_OPTIONS',
+      `takeOver names ${input.takeOver}, but repository "${input.repository}" is owned by ${file.owner}.`,
+      {
+        remedy: 'Give the owner that the message shows, if that catalog is gone for good.',
+      },
+    )
   }
   const counts: Counts = { added: 0, removed: 0, findings: [] }
   const folders = await workloadFolders(repositoryNamed(parts, input.repository), options)
@@ -53,7 +57,10 @@ export async function rescan(parts: EngineParts, attempt: Attempt, input: Rescan
 }
 
 /** Workload folder to the point folders in it, as a listing shows them. */
-async function workloadFolders(repository: Repository, options: CallOptions): Promise<ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>> {
+async function workloadFolders(
+  repository: Repository,
+  options: CallOptions,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>> {
   const homes = new Map<string, Map<string, number[]>>()
   for await (const file of repository.list('', options)) {
     const parsed = parseRepositoryPath(file.path)
@@ -67,7 +74,12 @@ async function workloadFolders(repository: Repository, options: CallOptions): Pr
 }
 
 /** Any readable manifest tells whose folder it is. */
-async function workloadOf(parts: EngineParts, repository: string, points: ReadonlyMap<string, readonly number[]>, options: CallOptions): Promise<string | undefined> {
+async function workloadOf(
+  parts: EngineParts,
+  repository: string,
+  points: ReadonlyMap<string, readonly number[]>,
+  options: CallOptions,
+): Promise<string | undefined> {
   for (const [folder, numbers] of points) {
     for (const number of numbers) {
       const seen = await readNumber(repositoryNamed(parts, repository), { repository, folder, number }, options)
@@ -107,7 +119,13 @@ function knownFlags(catalog: Catalog, folder: string): Flags {
   return catalog.points.find((row) => row.folder === folder)?.flags ?? {}
 }
 
-async function readHome(parts: EngineParts, repository: string, home: string, findings: Finding[], options: CallOptions): Promise<readonly (PointRow & { readonly flags: Flags })[]> {
+async function readHome(
+  parts: EngineParts,
+  repository: string,
+  home: string,
+  findings: Finding[],
+  options: CallOptions,
+): Promise<readonly (PointRow & { readonly flags: Flags })[]> {
   const storage = repositoryNamed(parts, repository)
   const numbers = new Map<string, number[]>()
   for await (const file of storage.list(`${home}/`, options)) {
@@ -118,18 +136,27 @@ async function readHome(parts: EngineParts, repository: string, home: string, fi
   for (const [folder, manifests] of numbers) {
     await storage.sync(folder, options)
     const { flags, damaged } = await readPointFlags(storage, folder, options)
-    findings.push(...damaged.map(({ flag, error }) => ({ point: pointOf({ folder }), file: flagPath(folder, flag), message: error.message })))
+    findings.push(
+      ...damaged.map(({ flag, error }) => ({ point: pointOf({ folder }), file: flagPath(folder, flag), message: error.message })),
+    )
     for (const number of manifests) {
       const seen = await readNumber(storage, { repository, folder, number }, options)
       if (seen.state === 'live') rows.push({ ...pointRow(repository, seen.manifest), flags })
-      if (seen.state === 'damaged') findings.push({ point: pointOf({ folder }), file: manifestPath(folder, number), message: seen.error.message })
+      if (seen.state === 'damaged')
+        findings.push({ point: pointOf({ folder }), file: manifestPath(folder, number), message: seen.error.message })
     }
   }
   return rows
 }
 
 /** A row goes only after an exact read of its manifest finds nothing, or finds the number dead (rule rescan-probes): a listing may lag. */
-async function provenGone(parts: EngineParts, repository: string, catalog: Catalog, present: readonly ManifestRef[], options: CallOptions): Promise<readonly ManifestRef[]> {
+async function provenGone(
+  parts: EngineParts,
+  repository: string,
+  catalog: Catalog,
+  present: readonly ManifestRef[],
+  options: CallOptions,
+): Promise<readonly ManifestRef[]> {
   const gone: ManifestRef[] = []
   for (const row of catalog.points) {
     if (row.condemned || present.some((each) => sameReference(each, row))) continue

@@ -1,6 +1,6 @@
+import { workloadKey } from '../../model/names.ts'
 import type { RestoreInput } from '../../model/run-input.ts'
 import type { RestoreOutcome } from '../../model/run-outcome.ts'
-import { workloadKey } from '../../model/names.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { HoldfastError } from '../../spec/errors.ts'
 import type { RestoreResult } from '../../spec/restore.ts'
@@ -27,7 +27,11 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
   await requireRepository(parts, input.repository, options)
   const chain = await chooseChain(parts, input, options)
   await attempt.aim({ reads: chain.map((point) => referenceOf(point.current)) }, options)
-  const links = await readChain(parts, chain.map((point) => point.current), options)
+  const links = await readChain(
+    parts,
+    chain.map((point) => point.current),
+    options,
+  )
   const newest = links?.[0]
   if (!links || !newest) throw damagedChain(chain)
   attempt.meter.step(`restoring ${newest.manifest.workload.name} from ${newest.manifest.point}`)
@@ -36,9 +40,21 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
   const context = createRunContext(parts, attempt, providerName, kept, attempt.signal)
   const source = sourceOf(parts, attempt, input, newest, links)
   const name = input.name ?? newest.manifest.workload.name
-  const request = { purpose: input.purpose, name, start: input.start, options: input.options, ...(input.target !== undefined && { target: input.target }) }
+  const request = {
+    purpose: input.purpose,
+    name,
+    start: input.start,
+    options: input.options,
+    ...(input.target !== undefined && { target: input.target }),
+  }
   const result = await provider.restore(request, source, context)
-  const outcome: RestoreOutcome = { repository: input.repository, point: newest.manifest.point, provider: providerName, workload: result.workload, purpose: input.purpose }
+  const outcome: RestoreOutcome = {
+    repository: input.repository,
+    point: newest.manifest.point,
+    provider: providerName,
+    workload: result.workload,
+    purpose: input.purpose,
+  }
   if (input.purpose !== 'test') {
     attempt.signal.throwIfAborted()
     return { result: plainResult(outcome), kept }
@@ -64,7 +80,8 @@ async function chooseChain(parts: EngineParts, input: ResolvedRestore, options: 
   }
   const chain = chainOf(points, pointId)
   if (chain) return chain
-  if (catalog.points.some((row) => row.pointId === pointId && row.condemned)) throw new HoldfastError('POINT_CONDEMNED', `Point ${pointId} of ${label} is being deleted.`)
+  if (catalog.points.some((row) => row.pointId === pointId && row.condemned))
+    throw new HoldfastError('POINT_CONDEMNED', `Point ${pointId} of ${label} is being deleted.`)
   const known = points.map((point) => point.current.pointId)
   if (known.includes(pointId)) throw new HoldfastError('POINT_DAMAGED', `Point ${pointId} of ${label} builds on a point that is gone.`)
   throw new HoldfastError('NOT_FOUND', `There is no point ${pointId} of ${label}. There are: ${known.slice(0, 10).join(', ') || 'none'}.`)
@@ -95,7 +112,13 @@ function sourceOf(parts: EngineParts, attempt: Attempt, input: ResolvedRestore, 
 }
 
 /** A test restore answers one question and leaves nothing: keep() counts for nothing, everything is undone after the run is final. */
-async function probeCopy(parts: EngineParts, attempt: Attempt, input: ResolvedRestore, providerName: string, copy: RestoreResult): Promise<RestoreOutcome['probe']> {
+async function probeCopy(
+  parts: EngineParts,
+  attempt: Attempt,
+  input: ResolvedRestore,
+  providerName: string,
+  copy: RestoreResult,
+): Promise<RestoreOutcome['probe']> {
   if (input.probe === undefined) return undefined
   const provider = providerNamed(parts, providerName)
   if (!provider.probe) throw new HoldfastError('UNSUPPORTED', `Provider "${providerName}" has no probe.`, { remedy: 'Leave out probe.' })

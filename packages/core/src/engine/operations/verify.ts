@@ -1,18 +1,19 @@
-import type { VerifyInput } from '../../model/run-input.ts'
-import type { VerifyOutcome } from '../../model/run-outcome.ts'
 import { flagMembers } from '../../model/flags.ts'
 import { flagPath, manifestPath, workloadKey } from '../../model/names.ts'
+import type { VerifyInput } from '../../model/run-input.ts'
+import type { VerifyOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import { type Finding, verifyPoint } from '../../transfer/index.ts'
 import type { Attempt } from '../attempt.ts'
-import { type ChainLink } from '../base-chain.ts'
+import type { ChainLink } from '../base-chain.ts'
 import { chainOf, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { readOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { changeFlags, readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
+import { quickCheck } from '../quick-check.ts'
 
 /**
  * Reads every byte of the chosen points and of what they build on. Damage is a result, not a failure of the run: each finding names point and file.
@@ -30,17 +31,18 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
     const points = pointsOf(catalog)
     for (const point of choose(points, input)) {
       left.delete(point.current.pointId)
-      const found = await verifyOne(parts, attempt, points, point, options)
+      const found = await verifyOne(parts, attempt, { points, point, mode: input.mode }, options)
       if (!found) continue
       checked++
       findings.push(...found)
-      if (ours) await flagPoint(parts, attempt, point, found, options)
+      if (ours) await flagPoint(parts, attempt, point, found, input.mode, options)
     }
   }
   if (left.size > 0) {
     throw new HoldfastError('NOT_FOUND', `There is no point ${[...left].join(', ')} in repository "${input.repository}".`)
   }
-  for (const { point, file, message } of findings) parts.events.emit('point-damaged', { repository: input.repository, point, file, message })
+  for (const { point, file, message } of findings)
+    parts.events.emit('point-damaged', { repository: input.repository, point, file, message })
   const { bytes } = attempt.meter.snapshot()
   const result: VerifyOutcome = { repository: input.repository, mode: input.mode, points: checked, bytes, findings }
   return { result: plainResult(result) }
@@ -50,7 +52,8 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
 async function checkRepositoryFile(parts: EngineParts, repository: string, findings: Finding[], options: CallOptions): Promise<boolean> {
   try {
     const ownership = await readOwnership(parts, repository, options)
-    if (ownership.state === 'missing') throw new HoldfastError('REPOSITORY_MISSING', `Repository "${repository}" has no repository.json: it is probably not mounted.`)
+    if (ownership.state === 'missing')
+      throw new HoldfastError('REPOSITORY_MISSING', `Repository "${repository}" has no repository.json: it is probably not mounted.`)
     return ownership.state === 'ours'
   } catch (error) {
     if (codeOf(error) !== 'REPOSITORY_DAMAGED') throw error
@@ -64,12 +67,18 @@ function choose(points: readonly PointView[], input: VerifyInput): readonly Poin
   const oldestFirst = [...points].reverse()
   if (!input.points) return oldestFirst
   const wanted = new Set<PointView>()
-  for (const id of input.points) for (const point of chainOf(points, id) ?? points.filter((each) => each.current.pointId === id)) wanted.add(point)
+  for (const id of input.points)
+    for (const point of chainOf(points, id) ?? points.filter((each) => each.current.pointId === id)) wanted.add(point)
   return oldestFirst.filter((point) => wanted.has(point))
 }
 
 /** Undefined: the point is being deleted, so there is nothing to say of it. */
-async function verifyOne(parts: EngineParts, attempt: Attempt, points: readonly PointView[], point: PointView, options: CallOptions): Promise<readonly Finding[] | undefined> {
+async function verifyOne(
+  parts: EngineParts,
+  attempt: Attempt,
+  { points, point, mode }: { readonly points: readonly PointView[]; readonly point: PointView; readonly mode: VerifyInput['mode'] },
+  options: CallOptions,
+): Promise<readonly Finding[] | undefined> {
   const { pointId, repository, folder } = point.current
   attempt.meter.step(`verifying ${pointId}`)
   const chain = chainOf(points, pointId)
@@ -85,14 +94,33 @@ async function verifyOne(parts: EngineParts, attempt: Attempt, points: readonly 
     const link = await readLink(parts, each, options)
     if ('manifest' in link) links.set(link.manifest.point, link)
     else if (each === point) return [...findings, link]
-    else findings.push({ point: pointId, file: `${folder}/manifest.${point.current.number}.json`, message: `builds on point ${link.point}, which is damaged: ${link.message}` })
+    else
+      findings.push({
+        point: pointId,
+        file: `${folder}/manifest.${point.current.number}.json`,
+        message: `builds on point ${link.point}, which is damaged: ${link.message}`,
+      })
   }
   const own = links.get(pointId)
   if (!own) return findings
-  if (!chain) findings.push({ point: pointId, file: manifestPath(folder, point.current.number), message: `builds on a point that is gone: ${point.current.parents.join(', ')}` })
+  if (!chain)
+    findings.push({
+      point: pointId,
+      file: manifestPath(folder, point.current.number),
+      message: `builds on a point that is gone: ${point.current.parents.join(', ')}`,
+    })
   const ancestors = new Map([...links].flatMap(([id, link]) => (id === pointId ? [] : [[id, link.manifest] as const])))
-  const context = { repository: repositoryNamed(parts, repository), point: own.manifest, ancestors, meter: attempt.meter, clock: parts.clock, stallMs: parts.stallMs, signal: attempt.signal }
-  for await (const finding of verifyPoint(context)) findings.push(finding)
+  const context = {
+    repository: repositoryNamed(parts, repository),
+    point: own.manifest,
+    ancestors,
+    meter: attempt.meter,
+    clock: parts.clock,
+    stallMs: parts.stallMs,
+    signal: attempt.signal,
+  }
+  const found = mode === 'quick' ? quickCheck(context.repository, own.manifest, options) : verifyPoint(context)
+  for await (const finding of found) findings.push(finding)
   return findings
 }
 
@@ -100,7 +128,12 @@ async function readLink(parts: EngineParts, point: PointView, options: CallOptio
   const reference = referenceOf(point.current)
   const seen = await readNumber(repositoryNamed(parts, reference.repository), reference, options)
   if (seen.state === 'live') return { reference, manifest: seen.manifest }
-  const message = seen.state === 'absent' ? 'the manifest is gone' : seen.state === 'dead' ? 'the manifest is empty, but the catalog knows the point' : seen.error.message
+  const message =
+    seen.state === 'absent'
+      ? 'the manifest is gone'
+      : seen.state === 'dead'
+        ? 'the manifest is empty, but the catalog knows the point'
+        : seen.error.message
   return { point: point.current.pointId, file: manifestPath(reference.folder, reference.number), message }
 }
 
@@ -112,13 +145,24 @@ async function verifyFlags(parts: EngineParts, point: PointView, options: CallOp
   for (const flag of ['pin', 'hold', 'quarantine'] as const) {
     const member = flagMembers[flag]
     if (damaged.some((each) => each.flag === flag) || known[member] === flags[member]) continue
-    findings.push({ point: pointId, file: flagPath(folder, flag), message: `the catalog says ${String(known[member] ?? 'none')}, the repository says ${String(flags[member] ?? 'none')}` })
+    findings.push({
+      point: pointId,
+      file: flagPath(folder, flag),
+      message: `the catalog says ${String(known[member] ?? 'none')}, the repository says ${String(flags[member] ?? 'none')}`,
+    })
   }
   return findings
 }
 
 /** Damage of data quarantines; a lost or damaged flag file does not make the data bad. */
-async function flagPoint(parts: EngineParts, attempt: Attempt, point: PointView, found: readonly Finding[], options: CallOptions): Promise<void> {
+async function flagPoint(
+  parts: EngineParts,
+  attempt: Attempt,
+  point: PointView,
+  found: readonly Finding[],
+  mode: VerifyInput['mode'],
+  options: CallOptions,
+): Promise<void> {
   const { repository, folder, number, flags } = point.current
   const flagFilePaths = new Set((['pin', 'hold', 'quarantine', 'verified'] as const).map((flag) => flagPath(folder, flag)))
   const bad = found.find((each) => !flagFilePaths.has(each.file))
@@ -128,7 +172,7 @@ async function flagPoint(parts: EngineParts, attempt: Attempt, point: PointView,
     if (bad) {
       const reason = `${bad.file}: ${bad.message}`
       if (flags.quarantine !== reason) await changeFlags(parts, where, { quarantine: reason }, lease)
-    } else if (flags.quarantine === undefined) await changeFlags(parts, where, { verifiedAt: attempt.storeNow() }, lease)
+    } else if (flags.quarantine === undefined && mode === 'full') await changeFlags(parts, where, { verifiedAt: attempt.storeNow() }, lease)
   } catch (error) {
     if (codeOf(error) !== 'POINT_CONDEMNED') throw error
     parts.logger.info('The point was condemned while it was verified.', { folder, number })

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import type { Intent } from '@holdfast/core/spec'
+import { collectingSink } from '../collecting-sink.ts'
+import type { MemoryRun } from '../memory-run-context.ts'
+import { hasCode, type ProviderFixture, type ProviderTests, undoByAnother } from './contract-fixture.ts'
+
+/** Dies, or is looked at, while the first item is open. */
+async function cutBackup(fixture: ProviderFixture, look: (run: MemoryRun) => Promise<void> = async () => {}): Promise<MemoryRun> {
+  const run = fixture.newRun()
+  let first = true
+  const { sink } = collectingSink({
+    signal: run.run.signal,
+    async duringItem() {
+      if (!first) return
+      first = false
+      await look(run)
+      run.abort()
+    },
+  })
+  await fixture.rejection(
+    fixture.provider.backup({ workload: fixture.workload, options: fixture.options.backup }, sink, run.run),
+    'a cut backup',
+  )
+  return run
+}
+
+export const undoContract: ProviderTests = {
+  'another instance undoes a dead attempt from the intents as JSON, twice': async (fixture) => {
+    const before = await fixture.things()
+    const run = await cutBackup(fixture)
+    const another = await fixture.another()
+    await undoByAnother(another, run)
+    await fixture.sameAs(before, 'after another instance undid it')
+    await undoByAnother(another, run)
+    await undoByAnother(fixture.provider, run)
+    await fixture.sameAs(before, 'after it was undone again')
+    await another[Symbol.asyncDispose]()
+  },
+  'an intent whose side effect never happened is undone without an error': async (fixture) => {
+    const { run } = await fixture.backup()
+    await run.undoOpen({ committed: true })
+    const before = await fixture.things()
+    for (const intent of run.intended.toReversed()) await fixture.provider.undo(intent, { signal: fixture.signal })
+    await fixture.sameAs(before, 'after things that are gone were undone')
+  },
+  'undo for another attempt touches nothing that carries a mark': async (fixture) => {
+    let compared = 0
+    let stored = 0
+    const marked = async () => (await fixture.things()).filter(({ mark }) => mark !== undefined)
+    const run = await cutBackup(fixture, async ({ intents }) => {
+      const during = await marked()
+      stored = intents.length
+      for (const intent of intents.toReversed()) {
+        const foreign: Intent = { ...intent, mark: { ...intent.mark, attempt: intent.mark.attempt + 1 } }
+        await fixture.provider.undo(foreign, { signal: fixture.signal })
+        compared++
+      }
+      assert.deepEqual(await marked(), during, 'undo of attempt 2 touched what attempt 1 made')
+    })
+    assert.equal(compared, stored)
+    await run.undoOpen()
+  },
+  'an intent of an unknown kind is not called undone': async (fixture) => {
+    const mark = { system: 'testkit', plan: 'contract', run: 'unknown', attempt: 1 }
+    const intent: Intent = { id: 'x', provider: 'provider', kind: 'contract-unknown-kind', data: {}, mark, kept: false }
+    const error = await fixture.rejection(fixture.provider.undo(intent, { signal: fixture.signal }), 'undo of an unknown kind')
+    hasCode(error, 'UNSUPPORTED', 'undo of an unknown kind')
+  },
+}
