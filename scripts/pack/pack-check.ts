@@ -60,6 +60,9 @@ function main(): void {
     step(`publint ${name}`, join(bin, 'publint'), ['run', archive, '--strict'], root)
     step(`attw ${name}`, join(bin, 'attw'), [archive, '--profile', 'esm-only'], root)
   }
+  for (const { name, manifest } of packages) {
+    step(`licence and read-me ${name}`, 'ls', ['LICENSE', 'README.md'], join(folder, 'app/node_modules', manifest.name))
+  }
   const specifiers = packages.flatMap(({ manifest }) => Object.keys(manifest.exports).map((key) => `${manifest.name}${key.slice(1)}`))
   const lines = specifiers.map((specifier) => `if (typeof (await import('${specifier}')) !== 'object') throw new Error('${specifier}')`)
   writeFileSync(join(folder, 'app/import-all.mjs'), `${lines.join('\n')}\n`)

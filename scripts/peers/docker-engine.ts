@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { findProgram } from './debian-packages.ts'
 import { pingEngine } from './engine-request.ts'
+import { endLeftovers } from './leftover-processes.ts'
 import type { PeerLocations } from './locations.ts'
 
 /** A process, told apart from a later one with the same number by its start time. */
@@ -77,11 +78,10 @@ function makePrivateFolder(folder: string): void {
   if (owner !== process.getuid?.()) throw new Error(`${folder} belongs to user ${owner}: remove it`)
 }
 
-/** Ends the engine and what it left mounted. Only processes and mounts of this checkout. */
+/** Ends the engine, and what a killed one left running. Only processes of this checkout. */
 export async function stopEngine(places: PeerLocations, engine: EngineProcess): Promise<void> {
-  const containerd = readPid(join(places.runtime, 'exec/containerd/containerd.pid'))
   await end(engine)
-  if (containerd !== undefined) await end(containerd)
+  endLeftovers(places)
 }
 
 async function end(target: EngineProcess): Promise<void> {
@@ -89,17 +89,5 @@ async function end(target: EngineProcess): Promise<void> {
     if (!isRunning(target)) return
     process.kill(target.pid, signal)
     for (let waited = 0; waited < 20_000 && isRunning(target); waited += 100) await delay(100)
-  }
-}
-
-function readPid(file: string): EngineProcess | undefined {
-  try {
-    const pid = Number.parseInt(readFileSync(file, 'utf8'), 10)
-    const started = processStart(pid)
-    // The file may be old: a process that took its number since is not ours.
-    const ours = started !== undefined && readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('containerd')
-    return ours ? { pid, started } : undefined
-  } catch {
-    return undefined
   }
 }

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { importBusybox } from './busybox-image.ts'
 import { installPackages } from './debian-packages.ts'
-import { isRunning, startEngine } from './docker-engine.ts'
+import { isRunning, startEngine, stopEngine } from './docker-engine.ts'
 import { engineRequest, pingEngine } from './engine-request.ts'
 import { busyboxImage, type PeerLocations, type PeersFile, peerLocations } from './locations.ts'
 import { unmountBelow } from './mounts.ts'
@@ -19,6 +19,7 @@ async function main(): Promise<void> {
   mkdirSync(places.folder, { recursive: true })
   const before = readPeersFile(places)
   const running = before !== undefined && isRunning(before.docker) && (await pingEngine(places.socket)).ok
+  if (before !== undefined && !running) await stopEngine(places, before.docker)
   const engine = running ? before.docker : await freshEngine(places)
   await importBusybox(places)
   const version: unknown = JSON.parse((await engineRequest(places.socket, 'GET', '/version')).text)

@@ -16,8 +16,8 @@ async function main(): Promise<void> {
     if (isRunning(facts.docker)) {
       // An engine that does not answer cannot be asked; it is ended all the same.
       await removeContainers(facts.docker.socket).catch(() => undefined)
-      await stopEngine(places, facts.docker)
     }
+    await stopEngine(places, facts.docker)
   }
   removeFolders(places)
   process.stdout.write('peers stopped, their data removed\n')

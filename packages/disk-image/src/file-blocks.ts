@@ -39,7 +39,7 @@ export async function fileBlocks(path: string, options: CallOptions): Promise<Bl
     const { size } = about
     return {
       size,
-      readers: Number(process.env.RD ?? 4), readBytes: Number(process.env.RB ?? 1048576),
+      readers: 4,
       async readInto(target, offset, { signal }) {
         checkRange(size, offset, target.length)
         signal.throwIfAborted()

@@ -54,7 +54,7 @@ describe('fakeClock', () => {
     const clock = fakeClock()
     expect(await clock.runUntil(clock.sleep(5000, options).then(() => clock.monotonic()))).toBe(5000)
     await expect(clock.runUntil(new Promise(() => {}))).rejects.toThrow('nobody sleeps')
-    await expect(clock.runUntil(clock.sleep(5000, options), { limitMs: 100 })).rejects.toThrow('not settled after 100 ms')
+    await expect(clock.runUntil(clock.sleep(5000, options), { limitMs: 100 })).rejects.toThrow('not done after 100 ms')
   })
   it('runs until nobody sleeps', async () => {
     const clock = fakeClock()

@@ -22,50 +22,66 @@ export interface FakeClock extends Clock {
   runUntilIdle(options?: { readonly limitMs?: number }): Promise<void>
 }
 
-interface Sleeper {
-  readonly at: number
-  readonly wake: () => void
-}
-
 const dayMs = 86_400_000
 /** Everything that waits for no timer and no input has run when a macrotask runs. Two, because a promise may be settled by another one's macrotask. */
 const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
-/** `start`: the wall clock's first time, milliseconds since 1970-01-01 UTC (default 2026-11-20T00:00:00Z). The monotonic clock starts at 0. */
-export function fakeClock({ start = Date.UTC(2026, 10, 20) }: { readonly start?: number } = {}): FakeClock {
-  let monotonic = 0
-  let offset = start
-  let sleepers: readonly Sleeper[] = []
+interface Sleeper {
+  readonly at: number
+  readonly wake: () => void
+}
+/** Sleepers in the order in which they wake. */
+interface Sleepers {
+  readonly first: Sleeper | undefined
+  readonly count: number
+  /** Resolves when woken; rejects with the signal's reason. */
+  add(at: number, options: CallOptions): Promise<void>
+}
 
-  function sleep(milliseconds: number, { signal }: CallOptions): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason)
-      const leave = () => {
+function sleepersInOrder(): Sleepers {
+  let sleepers: readonly Sleeper[] = []
+  return {
+    get first() {
+      return sleepers[0]
+    },
+    get count() {
+      return sleepers.length
+    },
+    add(at, { signal }) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const leave = (settle: () => void) => () => {
         sleepers = sleepers.filter((other) => other !== sleeper)
         signal.removeEventListener('abort', abort)
+        settle()
       }
-      const abort = () => {
-        leave()
+      const abort = leave(() => reject(signal.reason))
+      const sleeper: Sleeper = { at, wake: leave(resolve) }
+      if (signal.aborted) {
         reject(signal.reason)
+        return promise
       }
-      const wake = () => {
-        leave()
-        resolve()
-      }
-      const sleeper: Sleeper = { at: monotonic + Math.max(0, milliseconds), wake }
       signal.addEventListener('abort', abort, { once: true })
-      const later = sleepers.findIndex((other) => other.at > sleeper.at)
+      const later = sleepers.findIndex((other) => other.at > at)
       sleepers = later < 0 ? [...sleepers, sleeper] : sleepers.toSpliced(later, 0, sleeper)
-    })
+      return promise
+    },
   }
+}
+
+/** `start`: the wall clock's first time, milliseconds since 1970-01-01 UTC (default 2026-11-20T00:00:00Z). The monotonic clock starts at 0. */
+export function fakeClock({ start = Date.UTC(2026, 10, 20) }: { readonly start?: number } = {}): FakeClock {
+  const sleepers = sleepersInOrder()
+  let monotonic = 0
+  let offset = start
+  const untilNext = () => (sleepers.first === undefined ? undefined : Math.max(0, sleepers.first.at - monotonic))
 
   async function advance(milliseconds: number): Promise<void> {
     if (!(milliseconds >= 0)) throw new RangeError(`advance(${milliseconds}): a clock does not go back`)
     const end = monotonic + milliseconds
     await settle()
-    for (let first = sleepers[0]; first !== undefined && first.at <= end; first = sleepers[0]) {
+    for (let first = sleepers.first; first !== undefined && first.at <= end; first = sleepers.first) {
       monotonic = Math.max(monotonic, first.at)
       first.wake()
       await settle()
@@ -73,46 +89,39 @@ export function fakeClock({ start = Date.UTC(2026, 10, 20) }: { readonly start?:
     monotonic = end
   }
 
-  const untilNext = () => (sleepers[0] === undefined ? undefined : Math.max(0, sleepers[0].at - monotonic))
-
-  async function runUntil<T>(promise: Promise<T>, { limitMs = dayMs }: { readonly limitMs?: number } = {}): Promise<T> {
-    let settled = false
-    const done = () => {
-      settled = true
-    }
-    promise.then(done, done)
+  /** Wakes sleeper after sleeper until `done`, or nobody sleeps any more: then false. */
+  async function wakeUntil(done: () => boolean, limitMs: number): Promise<boolean> {
     const limit = monotonic + limitMs
-    for (await settle(); !settled; await settle()) {
+    for (await settle(); !done(); await settle()) {
       const wait = untilNext()
-      if (wait === undefined) throw new Error('runUntil: nobody sleeps, and the promise is still not settled')
-      if (monotonic + wait > limit) throw new Error(`runUntil: not settled after ${limitMs} ms of fake time`)
+      if (wait === undefined) return false
+      if (monotonic + wait > limit) throw new Error(`the fake clock is not done after ${limitMs} ms of fake time`)
       await advance(wait)
     }
-    return promise
-  }
-
-  async function runUntilIdle({ limitMs = dayMs }: { readonly limitMs?: number } = {}): Promise<void> {
-    const limit = monotonic + limitMs
-    await settle()
-    for (let wait = untilNext(); wait !== undefined; wait = untilNext()) {
-      if (monotonic + wait > limit) throw new Error(`runUntilIdle: somebody still sleeps after ${limitMs} ms of fake time`)
-      await advance(wait)
-    }
+    return true
   }
 
   return {
     now: () => offset + monotonic,
     monotonic: () => monotonic,
-    sleep,
+    sleep: (milliseconds, options) => sleepers.add(monotonic + Math.max(0, milliseconds), options),
     advance,
-    jump(milliseconds) {
+    jump: (milliseconds) => {
       offset += milliseconds
     },
     get sleepers() {
-      return sleepers.length
+      return sleepers.count
     },
     untilNext,
-    runUntil,
-    runUntilIdle,
+    async runUntil(promise, { limitMs = dayMs } = {}) {
+      let settled = false
+      const done = () => {
+        settled = true
+      }
+      promise.then(done, done)
+      if (!(await wakeUntil(() => settled, limitMs))) throw new Error('runUntil: nobody sleeps, and the promise is still not settled')
+      return promise
+    },
+    runUntilIdle: async ({ limitMs = dayMs } = {}) => void (await wakeUntil(() => sleepers.count === 0, limitMs)),
   }
 }

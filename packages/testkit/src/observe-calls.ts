@@ -33,86 +33,94 @@ const synchronousOfReturned = new Set(['extents', 'stream', 'entries'])
  * returns (stored bytes, block sources, file handles, streams) calls the hook before and after. Crash tests derive their kill points from
  * this, so that no list of them can be incomplete. The hook's points are the calls that were really made.
  */
-export function observeCalls<T extends object>(target: T, hook: CallHook, options: ObserveOptions): T {
+export function observeCalls<T extends object>(target: T, hook: CallHook, { seam, synchronous }: ObserveOptions): T {
   const counts = new Map<string, number>()
-  const extra = new Set(options.synchronous)
-  const isSynchronous = (path: string, value: object): boolean => {
-    const maker = value.constructor.name
-    if (maker === 'AsyncFunction') return false
-    if (maker === 'AsyncGeneratorFunction' || maker === 'GeneratorFunction') return true
-    const last = path.slice(path.lastIndexOf('.') + 1)
-    return synchronousPaths.has(path) || extra.has(path) || (path.includes('().') && synchronousOfReturned.has(last)) || path === 'extents'
-  }
+  const extra = new Set(synchronous)
 
-  async function call(method: string, given: readonly unknown[], act: () => unknown): Promise<unknown> {
-    const count = (counts.get(method) ?? 0) + 1
-    counts.set(method, count)
-    const point = { seam: options.seam, method, count, arguments: given }
-    await hook({ ...point, phase: 'before' })
-    let result: unknown
-    try {
-      result = await act()
-    } catch (error) {
-      await hook({ ...point, phase: 'after', error })
-      throw error
-    }
-    await hook({ ...point, phase: 'after' })
-    return observed(result, `${method}()`)
-  }
-
-  function observedMethod(owner: object, path: string, value: (...given: unknown[]) => unknown): (...given: unknown[]) => unknown {
-    if (isSynchronous(path, value)) return (...given) => observed(value.apply(owner, given), `${path}()`)
-    return (...given) => call(path, given, () => value.apply(owner, given))
-  }
-
-  function observedIterator(owner: AsyncIterable<unknown>, path: string): () => AsyncIterator<unknown> {
-    return () => {
-      const iterator = owner[Symbol.asyncIterator]()
-      const method = path === '' ? 'next' : `${path}.next`
-      return {
-        next: (...given) => call(method, given, () => iterator.next(...given)) as Promise<IteratorResult<unknown>>,
-        return: async (value) => (await iterator.return?.(value)) ?? { done: true, value },
+  const observer: Observer = {
+    isSynchronous: (path, method) => extra.has(path) || isSynchronous(path, method),
+    async call(method, given, act) {
+      const count = (counts.get(method) ?? 0) + 1
+      counts.set(method, count)
+      const point = { seam, method, count, arguments: given }
+      await hook({ ...point, phase: 'before' })
+      let result: unknown
+      try {
+        result = await act()
+      } catch (error) {
+        await hook({ ...point, phase: 'after', error })
+        throw error
       }
+      await hook({ ...point, phase: 'after' })
+      return observed(observer, result, `${method}()`)
+    },
+  }
+  return observed(observer, target, '') as T
+}
+
+type Method = (...given: unknown[]) => unknown
+interface Observer {
+  isSynchronous(path: string, method: Method): boolean
+  call(method: string, given: readonly unknown[], act: () => unknown): Promise<unknown>
+}
+
+function isSynchronous(path: string, method: Method): boolean {
+  const maker = method.constructor.name
+  if (maker === 'AsyncFunction') return false
+  if (maker === 'AsyncGeneratorFunction' || maker === 'GeneratorFunction') return true
+  const last = path.slice(path.lastIndexOf('.') + 1)
+  return synchronousPaths.has(path) || synchronousOfReturned.has(last)
+}
+
+/** A stand-in for a contract object; any other value is itself. */
+function observed(observer: Observer, value: unknown, path: string): unknown {
+  if (!isContractObject(value)) return value
+  const methods = new Map<string | symbol, unknown>()
+  const get = (_shell: object, key: string | symbol): unknown => {
+    if (methods.has(key)) return methods.get(key)
+    const found = property(observer, value, path, key)
+    if (typeof found === 'function') methods.set(key, found) // a plain property may change
+    return found
+  }
+  // An empty object stands in for the target, because a proxy must not answer differently for a frozen target.
+  return new Proxy(Object.create(Object.getPrototypeOf(value)) as object, {
+    get,
+    has: (_shell, key) => key in value,
+    ownKeys: () => Reflect.ownKeys(value),
+    getOwnPropertyDescriptor(shell, key) {
+      const own = Reflect.getOwnPropertyDescriptor(value, key)
+      return own && { value: get(shell, key), enumerable: own.enumerable ?? false, configurable: true, writable: true }
+    },
+    set: (_shell, key, next) => Reflect.set(value, key, next, value),
+  })
+}
+
+function property(observer: Observer, owner: object, path: string, key: string | symbol): unknown {
+  const value: unknown = Reflect.get(owner, key, owner)
+  if (key === Symbol.asyncIterator && typeof value === 'function') return observedIterator(observer, owner as AsyncIterable<unknown>, path)
+  const name = nameOf(key)
+  if (name === undefined) return value
+  const inner = path === '' ? name : `${path}.${name}`
+  if (typeof value !== 'function') return observed(observer, value, inner)
+  const method = value as Method
+  if (observer.isSynchronous(inner, method)) return (...given: unknown[]) => observed(observer, method.apply(owner, given), `${inner}()`)
+  return (...given: unknown[]) => observer.call(inner, given, () => method.apply(owner, given))
+}
+
+function nameOf(key: string | symbol): string | undefined {
+  if (key === Symbol.asyncDispose) return 'dispose'
+  return typeof key === 'string' && key !== 'then' && key !== 'constructor' ? key : undefined
+}
+
+function observedIterator(observer: Observer, owner: AsyncIterable<unknown>, path: string): () => AsyncIterator<unknown> {
+  const method = path === '' ? 'next' : `${path}.next`
+  return () => {
+    const iterator = owner[Symbol.asyncIterator]()
+    return {
+      next: (...given) => observer.call(method, given, () => iterator.next(...given)) as Promise<IteratorResult<unknown>>,
+      return: async (value) => (await iterator.return?.(value)) ?? { done: true, value },
     }
   }
-
-  function property(owner: object, path: string, key: string | symbol): unknown {
-    const value: unknown = Reflect.get(owner, key, owner)
-    if (key === Symbol.asyncIterator && typeof value === 'function') return observedIterator(owner as AsyncIterable<unknown>, path)
-    const name =
-      key === Symbol.asyncDispose ? 'dispose' : typeof key === 'string' && key !== 'then' && key !== 'constructor' ? key : undefined
-    if (name === undefined) return value
-    const inner = path === '' ? name : `${path}.${name}`
-    if (typeof value === 'function') return observedMethod(owner, inner, value as (...given: unknown[]) => unknown)
-    return observed(value, inner)
-  }
-
-  function observed(value: unknown, path: string): unknown {
-    if (!isContractObject(value)) return value
-    const known = new Map<string | symbol, unknown>()
-    const get = (_shell: object, key: string | symbol): unknown => {
-      // Only functions are kept: a plain property may change.
-      if (!known.has(key)) {
-        const found = property(value, path, key)
-        if (typeof found !== 'function') return found
-        known.set(key, found)
-      }
-      return known.get(key)
-    }
-    // An empty object stands in for the target, because a proxy must not answer differently for a frozen target.
-    return new Proxy(Object.create(Object.getPrototypeOf(value)) as object, {
-      get,
-      has: (_shell, key) => key in value,
-      ownKeys: () => Reflect.ownKeys(value),
-      getOwnPropertyDescriptor(shell, key) {
-        const own = Reflect.getOwnPropertyDescriptor(value, key)
-        return own && { value: get(shell, key), enumerable: own.enumerable ?? false, configurable: true, writable: true }
-      },
-      set: (_shell, key, next) => Reflect.set(value, key, next, value),
-    })
-  }
-
-  return observed(target, '') as T
 }
 
 /** An object with a method. Buffers, errors, dates, arrays and plain values are results, not contract objects. */

@@ -89,30 +89,31 @@ export async function decideNumber(repository: Repository, reference: ManifestRe
   return { state: 'dead' }
 }
 
-/** The first number above all that were seen whose manifest is proven absent. */
-export async function nextNumber(
-  repository: Repository,
-  where: Omit<ManifestRef, 'number'>,
-  above: number,
-  options: CallOptions,
-): Promise<number> {
-  const view = await viewFolder(repository, where.folder, options)
-  let number = Math.max(view.highest, above) + 1
-  while ((await readNumber(repository, { ...where, number }, options)).state !== 'absent') number++
-  return number
+/** What exact reads say of a run's own folder. */
+export interface Survey {
+  /** The point, if it is there: the valid manifest with the highest number. */
+  readonly committed?: { readonly reference: ManifestRef; readonly manifest: Manifest }
+  /** The first number above all that were ever seen, its manifest proven absent. */
+  readonly next: number
 }
 
-/** The point as the folder shows it: the valid manifest with the highest number. */
-export async function committedManifest(
+/**
+ * Reads the manifest of every number from 1 up to the first absent one above all that a listing or the catalog knows. A listing may lag behind, so it
+ * only says how far to look: what it hides must neither be committed a second time nor reused.
+ */
+export async function surveyFolder(
   repository: Repository,
   where: Omit<ManifestRef, 'number'>,
+  known: number,
   options: CallOptions,
-): Promise<{ readonly reference: ManifestRef; readonly manifest: Manifest } | undefined> {
-  const view = await viewFolder(repository, where.folder, options)
-  for (const number of [...view.manifests].reverse()) {
+): Promise<Survey> {
+  const { highest } = await viewFolder(repository, where.folder, options)
+  const last = Math.max(highest, known)
+  let committed: Survey['committed']
+  for (let number = 1; ; number++) {
     const reference = { ...where, number }
     const seen = await readNumber(repository, reference, options)
-    if (seen.state === 'live') return { reference, manifest: seen.manifest }
+    if (seen.state === 'live') committed = { reference, manifest: seen.manifest }
+    if (seen.state === 'absent' && number > last) return { next: number, ...(committed && { committed }) }
   }
-  return undefined
 }

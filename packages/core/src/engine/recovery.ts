@@ -1,4 +1,6 @@
+import type { RepositoryFile } from '../model/repository-file.ts'
 import type { CallOptions } from '../spec/blocks.ts'
+import { HoldfastError } from '../spec/errors.ts'
 import type { Run } from '../spec/store.ts'
 import { executeRun } from './execute.ts'
 import { readOwnership, requireOwnership, rolledBack, writeOwner } from './ownership.ts'
@@ -32,8 +34,7 @@ async function settleInterrupted(parts: EngineParts, options: CallOptions): Prom
     }
     for (const [id, before] of waiting) {
       const now = await parts.store.runs.get(id, options)
-      if (now?.state !== 'running' || now.attempt !== before.attempt || (now.leaseUntil ?? 0) > (before.leaseUntil ?? 0))
-        waiting.delete(id)
+      if (now?.state !== 'running' || now.attempt !== before.attempt || (now.leaseUntil ?? 0) > (before.leaseUntil ?? 0)) waiting.delete(id)
       else if (!canSettle(now, offers)) waiting.delete(id)
     }
     if (waiting.size > 0) await parts.clock.sleep(Math.max(20, parts.leaseMs / 6), options)
@@ -57,19 +58,12 @@ export async function claimRepositories(
   let wasRolledBack = false
   const ours: string[] = []
   for (const name of parts.repositories.keys()) {
-    try {
-      const ownership = await readOwnership(parts, name, options)
-      if (ownership.state === 'foreign')
-        parts.logger.warn(`Repository "${name}" is owned by another catalog: it is only read.`, { owner: ownership.file.owner })
-      if (ownership.state === 'new') await requireOwnership(parts, name, options)
-      if (ownership.state !== 'ours') continue
+    await unlessUnavailable(parts, name, async () => {
+      const file = await claim(parts, name, options)
+      if (!file) return
       ours.push(name)
-      wasRolledBack = (await rolledBack(parts, ownership.file, setIdentity, options)) || wasRolledBack
-    } catch (error) {
-      // One share that is not mounted must not keep the others from being protected; each operation asks again.
-      parts.logger.error(`Repository "${name}" cannot be used now.`, { error: String(error) })
-      parts.events.emit('warning', { code: 'REPOSITORY_UNAVAILABLE', message: `Repository "${name}" cannot be used now.`, cause: error })
-    }
+      if (await rolledBack(parts, file, setIdentity, options)) wasRolledBack = true
+    })
   }
   if (wasRolledBack) {
     const message = 'The database is older than a repository: it was rolled back. All repositories are read again.'
@@ -78,8 +72,35 @@ export async function claimRepositories(
     for (const name of ours) await rescanNow(parts, name, options)
   }
   for (const name of ours) {
-    const ownership = await readOwnership(parts, name, options)
-    if (ownership.state === 'ours') await writeOwner(parts, name, ownership.file, options)
+    await unlessUnavailable(parts, name, async () => {
+      const ownership = await readOwnership(parts, name, options)
+      if (ownership.state === 'ours') await writeOwner(parts, name, ownership.file, options)
+    })
+  }
+}
+
+/** The file of a repository that is ours, made if nobody has used it yet. */
+async function claim(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile | undefined> {
+  const ownership = await readOwnership(parts, name, options)
+  if (ownership.state === 'new') return await requireOwnership(parts, name, options)
+  if (ownership.state === 'ours') return ownership.file
+  if (ownership.state === 'foreign') {
+    const message = `Repository "${name}" is owned by another catalog, ${ownership.file.owner}: it is only read.`
+    parts.logger.warn(message)
+    parts.events.emit('warning', { code: 'FOREIGN_OWNER', message })
+    return undefined
+  }
+  throw new HoldfastError('REPOSITORY_MISSING', `Repository "${name}" has no repository.json, but the catalog knows points in it.`)
+}
+
+/** One share that is not mounted must not keep the others from being protected; each operation asks again. */
+async function unlessUnavailable(parts: EngineParts, name: string, body: () => Promise<void>): Promise<void> {
+  try {
+    await body()
+  } catch (error) {
+    const message = `Repository "${name}" cannot be used now: ${error instanceof Error ? error.message : String(error)}`
+    parts.logger.error(message)
+    parts.events.emit('warning', { code: 'REPOSITORY_UNAVAILABLE', message, cause: error })
   }
 }
 

@@ -11,6 +11,8 @@ import { decideNumber } from './point-folder.ts'
  * True when the run turned out to be done. Ignores what stopped the attempt; a lost lease shows in the first write, and then nothing is undone.
  */
 export async function settle(parts: EngineParts, attempt: Attempt): Promise<boolean> {
+  // Whoever has lost the lease undoes nothing: the next attempt may have stopped the same machine for its own purpose. The store says so here.
+  await cleanUp(parts, (options) => attempt.aim({}, options))
   const committed = await cleanUp(parts, (options) => decideTarget(parts, attempt, options))
   if (committed) {
     await finishSucceeded(parts, attempt, committed)
@@ -19,7 +21,10 @@ export async function settle(parts: EngineParts, attempt: Attempt): Promise<bool
   const open = attempt.intents().filter(isOpen)
   const { delivered, failed } = await undoAll(parts, open, attempt.mark)
   if (delivered) {
-    await finishSucceeded(parts, attempt, { result: deliveredResult(attempt.run, delivered), kept: new Set(open.map((each) => each.id)) })
+    await finishSucceeded(parts, attempt, {
+      result: deliveredResult(attempt.run, delivered),
+      kept: new Set(open.filter((each) => !failed.includes(each)).map((each) => each.id)),
+    })
     return true
   }
   // Undone again until the grace time is over: a request of the lost attempt may still be on its way.

@@ -7,14 +7,30 @@ import { type EngineParts, repositoryNamed } from './parts.ts'
 import { decideNumber, readNumber } from './point-folder.ts'
 import { undoLostAgain, undoOpenIntents, undoUnknown } from './undo-leftovers.ts'
 
-/** Removes what attempts have left that nobody will finish: on the platforms, and in the repositories that are ours. */
+/**
+ * Removes what attempts have left that nobody will finish: on the platforms, and in the repositories that are ours. A platform or repository that
+ * cannot be reached now is swept the next time; it keeps nothing else from being swept.
+ */
 export async function sweep(parts: EngineParts, options: CallOptions): Promise<void> {
   await undoOpenIntents(parts, {}, options)
   await undoLostAgain(parts, options)
-  await undoUnknown(parts, options)
+  for (const name of parts.providers.keys()) await tolerant(parts, `provider "${name}"`, options, () => undoUnknown(parts, name, options))
   for (const name of parts.repositories.keys()) {
-    const ownership = await readOwnership(parts, name, options)
-    if (ownership.state === 'ours') await sweepRepository(parts, name, options)
+    await tolerant(parts, `repository "${name}"`, options, async () => {
+      const ownership = await readOwnership(parts, name, options)
+      if (ownership.state === 'ours') await sweepRepository(parts, name, options)
+    })
+  }
+}
+
+async function tolerant(parts: EngineParts, where: string, options: CallOptions, body: () => Promise<void>): Promise<void> {
+  try {
+    await body()
+  } catch (error) {
+    options.signal.throwIfAborted()
+    const message = `What was left behind in ${where} could not be removed now.`
+    parts.logger.warn(message, { error: String(error) })
+    parts.events.emit('warning', { code: 'SWEEP_FAILED', message, cause: error })
   }
 }
 

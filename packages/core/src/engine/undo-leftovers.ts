@@ -1,8 +1,10 @@
 import { runHash } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
-import type { Run } from '../spec/store.ts'
+import type { Provider } from '../spec/provider.ts'
+import type { Intent } from '../spec/run-context.ts'
+import type { OutboxEvent, Run } from '../spec/store.ts'
 import { isOpen, undoAll, undoOfRun } from './intents.ts'
-import { cleanUp, type EngineParts } from './parts.ts'
+import { cleanUp, type EngineParts, providerNamed } from './parts.ts'
 
 function markOf(parts: EngineParts, run: Pick<Run, 'planId' | 'key'>) {
   return { system: parts.system, plan: run.planId ?? '', run: runHash(run.key) }
@@ -17,8 +19,15 @@ export async function undoOpenIntents(parts: EngineParts, filter: { readonly wor
       await cleanUp(parts, (fresh) => undoOfRun(parts, run, open, markOf(parts, run), fresh))
     } catch (error) {
       parts.logger.error('Something that a run left behind could not be undone.', { run: run.key, error: String(error) })
+      await parts.store.outbox.add([alarm(run, error)], options)
     }
   }
+}
+
+/** Told once for each run: the id is that of the transition. */
+function alarm(run: Run, error: unknown): OutboxEvent {
+  const text = error instanceof Error ? error.message : String(error)
+  return { id: `${run.id}/undo-failed`, event: { type: 'undo-failed', severity: 'error', text, data: { run: run.id, key: run.key } } }
 }
 
 /**
@@ -29,24 +38,28 @@ export async function undoLostAgain(parts: EngineParts, options: CallOptions): P
   for await (const run of parts.store.runs.list({ withIntents: true }, options)) {
     const lost = run.intents.filter((intent) => !isOpen(intent) && (run.state !== 'running' || intent.attempt < run.attempt))
     if (lost.length === 0) continue
-    const { undone } = await undoAll(parts, lost, markOf(parts, run))
-    if (undone.length > 0) await parts.store.runs.undone(run.id, undone, options)
+    const { failed } = await undoAll(parts, lost, markOf(parts, run))
+    const closed = lost.filter((intent) => !failed.includes(intent)).map((intent) => intent.id)
+    if (closed.length > 0) await parts.store.runs.undone(run.id, closed, options)
   }
 }
 
 /** After the loss of a catalog no intent is left to tell what is unfinished: the platform's own tags do (rule tag-sweep). */
-export async function undoUnknown(parts: EngineParts, options: CallOptions): Promise<void> {
-  for (const [name, provider] of parts.providers) {
-    if (!provider.leftovers) continue
-    for await (const intent of provider.leftovers(options)) {
-      if (intent.mark.system !== parts.system || (await isAlive(parts, intent.mark, options))) continue
-      try {
-        await cleanUp(parts, (fresh) => provider.undo({ ...intent, provider: name }, fresh))
-      } catch (error) {
-        parts.logger.error('A leftover could not be undone.', { provider: name, kind: intent.kind, error: String(error) })
-        parts.events.emit('undo-failed', { provider: name, kind: intent.kind, error })
-      }
-    }
+export async function undoUnknown(parts: EngineParts, name: string, options: CallOptions): Promise<void> {
+  const provider = providerNamed(parts, name)
+  if (!provider.leftovers) return
+  for await (const intent of provider.leftovers(options)) {
+    if (intent.mark.system === parts.system && !(await isAlive(parts, intent.mark, options)))
+      await undoLeftover(parts, name, provider, intent)
+  }
+}
+
+async function undoLeftover(parts: EngineParts, name: string, provider: Provider, intent: Intent): Promise<void> {
+  try {
+    await cleanUp(parts, (fresh) => provider.undo({ ...intent, provider: name }, fresh))
+  } catch (error) {
+    parts.logger.error('A leftover could not be undone.', { provider: name, kind: intent.kind, error: String(error) })
+    parts.events.emit('undo-failed', { provider: name, kind: intent.kind, error })
   }
 }
 

@@ -1,6 +1,7 @@
 import { dirname, relative, resolve, sep } from 'node:path'
 import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
+import type { FileSystem } from '../spec/file-system.ts'
 import { throwIfAborted } from '../spec/helpers/index.ts'
 import type { LocalFolder } from './local-folder.ts'
 import { removeTemporaries } from './local-put.ts'
@@ -51,7 +52,7 @@ async function removeTree(folder: LocalFolder, path: string, options: CallOption
   // Somebody may still be writing here; he finds no folder in the end, and we do not chase him for ever.
   for (let attempt = 1; ; attempt++) {
     await removeAliases(folder, path, (hidden) => /^\..+~alias-[^~]*$/.test(hidden))
-    for (const { name, kind } of await folder.fileSystem.readdir(folder.at(path))) {
+    for (const { name, kind } of await entriesOf(folder, path)) {
       throwIfAborted(options.signal)
       const entry = joinPath(path, name)
       if (kind === 'folder') await removeTree(folder, entry, options)
@@ -77,14 +78,20 @@ async function removeEmptyFolders(folder: LocalFolder, path: string): Promise<vo
   }
 }
 
+/** An alias that went may have taken its emptied folder along. */
+async function entriesOf(folder: LocalFolder, path: string): ReturnType<FileSystem['readdir']> {
+  return folder.fileSystem.readdir(folder.at(path)).catch((error: unknown) => {
+    if (isAbsent(error)) return []
+    throw error
+  })
+}
+
 const isOccupied = (error: unknown): boolean => codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST'
 
 /** Aliases go before what they name, so that at no moment another tool finds a name that leads nowhere. */
 async function removeAliases(folder: LocalFolder, parent: string, chosen: (hidden: string) => boolean): Promise<void> {
   const { fileSystem } = folder
-  for (const { name, kind } of await fileSystem
-    .readdir(folder.at(parent))
-    .catch((error: unknown) => (isAbsent(error) ? [] : Promise.reject(error)))) {
+  for (const { name, kind } of await entriesOf(folder, parent)) {
     if (kind !== 'link' || !chosen(name)) continue
     const record = folder.at(joinPath(parent, name))
     const alias = resolve(dirname(record), await fileSystem.readlink(record))

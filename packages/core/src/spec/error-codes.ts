@@ -1,7 +1,10 @@
 /** One row of the table of error codes: what it means, whether the same call may simply be made again, and how a person mends it. */
 export interface ErrorCodeEntry {
+  /** One sentence for people. */
   readonly meaning: string
+  /** The same call may succeed later without anybody changing a value; an error of this code may say otherwise for itself. */
   readonly retryable: boolean
+  /** What a person does about it, when the error has no better remedy of its own. */
   readonly remedy: string
 }
 
@@ -166,4 +169,5 @@ export const errorCodes = {
   },
 } as const satisfies { readonly [code: string]: ErrorCodeEntry }
 
+/** A code of the table. */
 export type ErrorCode = keyof typeof errorCodes

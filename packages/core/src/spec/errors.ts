@@ -5,21 +5,28 @@ const marker = Symbol.for('holdfast.error')
 
 /** What an error carries besides its message. Nothing in it may hold a secret. */
 export interface HoldfastErrorOptions {
+  /** What was thrown further down. Its text is not part of the message. */
   readonly cause?: unknown
   /** Default: as the table says for the code. */
   readonly retryable?: boolean
   /** Default: as the table says for the code. */
   readonly remedy?: string
+  /** What the message says, for programs: paths, sizes, names. */
   readonly details?: Json
 }
 
 /** The one error that leaves a Holdfast package. The message says what happened and where; `remedy` says how to mend it. */
 export class HoldfastError extends Error {
+  /** Stable across versions; a row of {@link errorCodes}. */
   readonly code: ErrorCode
+  /** The same call may succeed later without anybody changing a value. */
   readonly retryable: boolean
+  /** How a person mends it. */
   readonly remedy: string
+  /** What the message says, for programs. JSON, without secrets. */
   readonly details?: Json
 
+  /** `message` names what happened, where, and the offending value; never a secret. */
   constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'HoldfastError'

@@ -116,7 +116,11 @@ export const restoreContract: ProviderTests = {
         return item.open(options)
       },
     })
-    const cutSource = { ...source, disks: source.disks.map(cut), files: source.files.map(cut) }
+    const cutSource = {
+      ...source,
+      disks: source.disks.map((disk) => ({ ...cut(disk), ...(disk.file && { file: cut(disk.file) }) })),
+      files: source.files.map(cut),
+    }
     await fixture.rejection(fixture.provider.restore(asked(fixture), cutSource, run.run), 'an aborted restore')
     await run.undoOpen()
     await fixture.sameAs(before, 'after an aborted restore')

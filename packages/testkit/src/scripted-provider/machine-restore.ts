@@ -122,14 +122,14 @@ async function undo(host: MachineHost, intent: Intent, options: CallOptions): Pr
   const { data, kind, mark } = intent
   if (kind === 'remove-machine') return removeMachine(host, member(data, 'name'), intent, options)
   if (kind === 'remove-disk') return removeDisk(host, member(data, 'disk'), intent, options)
+  if (kind !== 'remove-snapshot' && kind !== 'finalize-backup')
+    throw new HoldfastError('UNSUPPORTED', `intents of kind "${kind}" are not ours`)
   const machine = (await host.list(options)).find(({ id }) => id === member(data, 'machine'))
   if (kind === 'remove-snapshot') {
     if (machine) await host.removeSnapshot(machine.id, member(data, 'snapshot'), mark, options)
-  } else if (kind === 'finalize-backup') {
+  } else {
     const going = machine?.backups.some((backup) => backup.id === member(data, 'backup') && sameAttempt(backup.mark, mark))
     if (machine && going) await host.finalizeBackup(machine.id, member(data, 'backup'), options)
-  } else {
-    throw new HoldfastError('UNSUPPORTED', `intents of kind "${kind}" are not ours`)
   }
   return 'undone'
 }

@@ -16,7 +16,7 @@ import { committedSuccess, type Success } from '../finish.ts'
 import { createRunContext } from '../intents.ts'
 import { requireOwnership } from '../ownership.ts'
 import { cleanUp, type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
-import { committedManifest, nextNumber, readNumber } from '../point-folder.ts'
+import { readNumber, type Survey, surveyFolder } from '../point-folder.ts'
 import { settle } from '../settle.ts'
 
 /** Where this run's point lies, and what it needs to know before it starts. */
@@ -38,18 +38,19 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
     (await findPointFolder(repositoryNamed(parts, input.repository), home, attempt.run.key, options)) ??
     `${home}/${pointFolder(attempt.run.dueAt, attempt.run.key)}`
   const ground: Ground = { input, workload, repositoryId, folder }
-  const already = await adoptCommitted(parts, attempt, ground, options)
-  if (already) return already
   const base = await newestBase(parts, ground, options)
+  const survey = await surveyGround(parts, ground, base, options)
+  if (survey.committed) return await adopt(parts, attempt, ground, survey.committed.reference)
   try {
-    return await backUpOnce(parts, attempt, ground, base)
+    return await backUpOnce(parts, attempt, { ...ground, number: survey.next }, base)
   } catch (error) {
     if (codeOf(error) !== 'BASE_LOST' || !base.chain) throw error
     // The platform cannot build on its checkpoint: the number is given up and the same attempt makes a full. It costs no failure.
     if (await settle(parts, attempt)) return undefined
     const reason = `the base was lost: ${error instanceof Error ? error.message : String(error)}`
     attempt.warn('BASE_LOST', `${workload.name}: a full backup is made instead, because ${reason}`)
-    return await backUpOnce(parts, attempt, ground, { ...base, chain: undefined, reason })
+    const { next } = await surveyGround(parts, ground, base, options)
+    return await backUpOnce(parts, attempt, { ...ground, number: next }, { ...base, chain: undefined, reason })
   }
 }
 
@@ -61,28 +62,37 @@ async function findWorkload(parts: EngineParts, input: BackupInput, options: Cal
   })
 }
 
-/** The database may have been rolled back, or another attempt has committed: what this run has made already is looked for first (rule probe). */
-async function adoptCommitted(parts: EngineParts, attempt: Attempt, ground: Ground, options: CallOptions): Promise<Success | undefined> {
-  const repository = repositoryNamed(parts, ground.input.repository)
-  const where = { repository: ground.input.repository, folder: ground.folder }
+/** What this run has made already is looked for first: the database may have been rolled back (rule probe). Dead numbers become durable too. */
+async function surveyGround(parts: EngineParts, ground: Ground, base: BaseChain, options: CallOptions): Promise<Survey> {
+  const { repository: name } = ground.input
+  const repository = repositoryNamed(parts, name)
   await repository.sync(ground.folder, options)
-  const found = await committedManifest(repository, where, options)
-  if (!found) return undefined
-  if (found.manifest.runKey !== attempt.run.key)
-    throw new HoldfastError('INTERNAL', `${ground.folder} holds a point of another run: ${found.manifest.runKey}.`)
-  await attempt.aim({ target: found.reference, reads: [] }, options)
-  const again = await readNumber(repository, found.reference, options)
-  if (again.state !== 'live')
-    throw new HoldfastError('NUMBER_TAKEN', `${manifestPath(found.reference.folder, found.reference.number)} was deleted meanwhile.`)
-  await repository.sync(ground.folder, options)
-  return committedSuccess(found.reference, again.manifest)
+  return await surveyFolder(repository, { repository: name, folder: ground.folder }, base.highestNumberOf(ground.folder), options)
 }
 
-async function backUpOnce(parts: EngineParts, attempt: Attempt, ground: Ground, base: BaseChain): Promise<Success> {
+/** An attempt that finds the manifest of its run finishes the run; it never repeats the work (rule adopt). */
+async function adopt(parts: EngineParts, attempt: Attempt, ground: Ground, reference: ManifestRef): Promise<Success> {
   const options = { signal: attempt.signal }
-  const { input, workload, folder } = ground
+  const repository = repositoryNamed(parts, ground.input.repository)
+  await attempt.aim({ target: reference, reads: [] }, options)
+  const seen = await readNumber(repository, reference, options)
+  const path = manifestPath(reference.folder, reference.number)
+  if (seen.state !== 'live') throw new HoldfastError('NUMBER_TAKEN', `${path} was deleted meanwhile.`)
+  const { runKey } = seen.manifest
+  if (runKey !== attempt.run.key) throw new HoldfastError('INTERNAL', `${path} is the point of another run: ${runKey}.`)
+  await repository.sync(ground.folder, options)
+  return committedSuccess(reference, seen.manifest)
+}
+
+async function backUpOnce(
+  parts: EngineParts,
+  attempt: Attempt,
+  ground: Ground & { readonly number: number },
+  base: BaseChain,
+): Promise<Success> {
+  const options = { signal: attempt.signal }
+  const { input, workload, folder, number } = ground
   const repository = repositoryNamed(parts, input.repository)
-  const number = await nextNumber(repository, { repository: input.repository, folder }, base.highestNumberOf(folder), options)
   const target: ManifestRef = { repository: input.repository, folder, number }
   await attempt.aim({ target, reads: base.chain?.map((each) => each.reference) ?? [] }, options)
 

@@ -1,0 +1,15 @@
+import { describe, it } from 'vitest'
+import { fakeClock } from '../fake-clock.ts'
+import { countingIds } from '../fake-ids.ts'
+import { memoryStore } from '../memory-store/memory-store.ts'
+import { storeContract } from './store-contract.ts'
+
+storeContract({
+  describe,
+  it,
+  create: async () => {
+    const clock = fakeClock()
+    const store = memoryStore({ clock, ids: countingIds() })
+    return { store, advance: clock.advance, another: async () => store, reopen: async () => store, dispose: async () => {} }
+  },
+})
