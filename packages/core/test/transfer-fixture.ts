@@ -1,5 +1,5 @@
 import type { ByteStream, CallOptions, Clock, Repository, StreamItem, Workload } from '@holdfast/core/spec'
-import { type FakeClock, fakeClock, memoryRepository } from '@holdfast/testkit'
+import { type FakeClock, fakeClock, type MemoryRepository, memoryRepository } from '@holdfast/testkit'
 import type { Manifest, ManifestItem } from '../src/model/manifest.ts'
 import {
   type BackupSinkContext,
@@ -18,7 +18,7 @@ export const workload: Workload = { id: 'shop', name: 'shop', kind: 'volume' }
 
 /** A repository in memory, a clock that stands still, and short ways to the three things under test. */
 export interface TransferFixture {
-  readonly repository: ReturnType<typeof memoryRepository>
+  readonly repository: MemoryRepository
   readonly clock: FakeClock
   sink(context?: Partial<BackupSinkContext>): OpenSink
   /** Runs a backup to its end and gives its manifest. */
@@ -27,7 +27,7 @@ export interface TransferFixture {
 
 export function transferFixture(): TransferFixture {
   const clock = fakeClock()
-  const repository = memoryRepository({ clock })
+  const repository = copying(memoryRepository({ clock }))
   const fixture: TransferFixture = {
     repository,
     clock,
@@ -86,6 +86,14 @@ export function manifestOf(
   }
 }
 
+/** Keeps what it is lent, whatever kind of view the chunks are. */
+function copying(repository: MemoryRepository): MemoryRepository {
+  async function* copies(bytes: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of bytes) yield new Uint8Array(chunk)
+  }
+  return { ...repository, put: (path, bytes, options) => repository.put(path, copies(bytes), options) }
+}
+
 interface ReadOptions {
   readonly repository: Repository
   readonly clock: Clock
@@ -106,7 +114,7 @@ const contextOf = (point: Manifest, { repository, clock, signal = never(), ances
 export const sourceOf = (point: Manifest, options: ReadOptions) => createRestoreSource({ ...contextOf(point, options), workload })
 
 export async function findingsOf(point: Manifest, options: ReadOptions): Promise<readonly Finding[]> {
-  return Array.fromAsync(verifyPoint(contextOf(point, options)))
+  return collect(verifyPoint(contextOf(point, options)))
 }
 
 /** The bytes in chunks; the buffer that was given out is overwritten before the next one, as fast producers do. */
@@ -165,4 +173,10 @@ export function hangingStream(bytes: Uint8Array, { signal }: CallOptions) {
     },
   }
   return stream
+}
+
+export async function collect<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const value of values) all.push(value)
+  return all
 }

@@ -48,6 +48,7 @@ export function changedBlocks(
           else data.add(index)
         }
       }
+      for await (const _ of sums); // to its end: sums that are not whole must throw, also behind the last cluster
     } finally {
       await sums.return()
     }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { describeWithPeer } from '../../../scripts/peers/test-peers.ts'
 import { docker } from '../src/index.ts'
 import { attempt, backup, listing, nothing, realEngine, rejection } from './support/real-engine.ts'
@@ -16,6 +16,11 @@ describeWithPeer('docker', 'a restore where something is already', (facts) => {
     saved = await backup(provider, engine.system, volume, 'source')
   })
   afterAll(async () => engine.removeAll())
+  // Restored volumes keep their mark: each test begins with none.
+  afterEach(async () => {
+    const { volumes } = await engine.marked()
+    if (volumes.length > 0) await engine.docker('volume', 'rm', ...volumes)
+  })
   const existing = async (text: string): Promise<string> => {
     const name = engine.name(text)
     await engine.docker('volume', 'create', name)

@@ -48,7 +48,7 @@ describeWithPeer('docker', 'a volume on a real engine, there and back', (facts) 
     expect(await leftoversOf(provider, engine.system)).toEqual([])
   })
 
-  it('an empty volume and one with a single file of no bytes come back', async () => {
+  it('an empty volume and one with a single file of no bytes come back: their archives are equal byte for byte', async () => {
     for (const [text, script] of [
       ['none', 'true'],
       ['zero', ': > zero'],
@@ -58,7 +58,11 @@ describeWithPeer('docker', 'a volume on a real engine, there and back', (facts) 
       await engine.inside(volume, script)
       const saved = await backup(provider, engine.system, volume, text)
       await restored(saved.source, copy, `${text}-back`)
-      expect(await listing(engine, copy)).toEqual(await listing(engine, volume))
+      const again = await backup(provider, engine.system, copy, `${text}-again`)
+      expect(again.items.map((item) => Buffer.from(item.bytes).toString('hex'))).toEqual(
+        saved.items.map((item) => Buffer.from(item.bytes).toString('hex')),
+      )
+      expect(saved.items).toHaveLength(1)
     }
   })
 

@@ -90,9 +90,12 @@ const modes: { readonly [name: string]: () => Promise<void> } = {
   },
   /** Holds the file until it is killed. */
   async lock() {
-    new DatabaseSync(file).exec('begin exclusive')
+    const database = new DatabaseSync(file)
+    database.exec('begin exclusive')
     say('locked')
     await new Promise((resolve) => setTimeout(resolve, 600_000))
+    // Named once more, or the garbage collector would close it, lock and all.
+    database.close()
   },
 }
 

@@ -1,3 +1,8 @@
+export {
+  type BlockSourceContractOptions,
+  type BlockSourceUnderTest,
+  blockSourceContract,
+} from './block-source-contract/block-source-contract.ts'
 export { type CollectingRunner, type ContractResult, collectingRunner } from './collecting-runner.ts'
 export { type CollectedItem, type CollectingSink, collectingSink } from './collecting-sink.ts'
 export type { ContractRunner } from './contract-runner.ts'
@@ -8,13 +13,15 @@ export { type FakeClock, fakeClock } from './fake-clock.ts'
 export { countingIds, seededIds } from './fake-ids.ts'
 export { type FaultRates, type FaultyRepository, type FaultyRepositoryOptions, faultyRepository, noFaults } from './faulty-repository.ts'
 export { extentsOf, memoryBlocks, memoryMappedBlocks, readBlocks } from './memory-blocks.ts'
+export { type MemoryNotifier, memoryNotifier } from './memory-notifier.ts'
 export { type MemoryPlatform, memoryPlatform } from './memory-platform/memory-platform.ts'
 export type { PlatformFaults, Turn } from './memory-platform/requests.ts'
 export { type MemoryRepository, type MemoryRepositoryOptions, memoryRepository } from './memory-repository.ts'
 export { jsonCopy, type MemoryRun, memoryRunContext } from './memory-run-context.ts'
 export { sourceFrom } from './memory-source.ts'
 export { type MemoryStore, type MemoryStoreCopy, type MemoryStoreOptions, memoryStore } from './memory-store/memory-store.ts'
-export { type CallHook, type CallPoint, type ObserveOptions, observeCalls, pointName } from './observe-calls.ts'
+export { type NotifierContractOptions, type NotifierUnderTest, notifierContract } from './notifier-contract/notifier-contract.ts'
+export { type CallHook, type CallPoint, type ObserveOptions, observeCalls, observeProvider, pointName } from './observe-calls.ts'
 export { type PowerLossFileSystem, powerLossFileSystem } from './power-loss-file-system.ts'
 export { providerContract } from './provider-contract/provider-contract.ts'
 export type { PlatformThing, ProviderContractOptions, ProviderUnderTest } from './provider-contract/provider-under-test.ts'

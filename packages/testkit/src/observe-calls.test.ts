@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { collectingSink } from './collecting-sink.ts'
 import { memoryMappedBlocks } from './memory-blocks.ts'
-import { type CallPoint, observeCalls, pointName } from './observe-calls.ts'
+import { memoryRunContext } from './memory-run-context.ts'
+import { type CallPoint, observeCalls, observeProvider, pointName } from './observe-calls.ts'
+import { platformWithWorkload } from './scripted-provider/provider-fixtures.ts'
+import { providerShapes, scriptedProvider } from './scripted-provider/scripted-provider.ts'
 
 const options = { signal: new AbortController().signal }
 function recorder() {
@@ -107,5 +111,21 @@ describe('observeCalls', () => {
     await copy[Symbol.asyncDispose]()
     expect('read' in observed).toBe(true)
     expect(names()).toEqual(['s.read.before#1', 's.read.after#1', 's.dispose.before#1', 's.dispose.after#1'])
+  })
+  it('observes what a provider gives to the sink: open, reads, chunks, dispose', async () => {
+    for (const shape of providerShapes) {
+      const { platform, workload } = platformWithWorkload(shape)
+      const { hook, names } = recorder()
+      const provider = observeProvider(scriptedProvider(platform, { shape }), hook)
+      const { run, undoOpen } = memoryRunContext({ provider })
+      const { sink, items } = collectingSink()
+      await provider.backup({ workload, options: {} }, sink, run)
+      await undoOpen({ committed: true })
+      const methods = new Set(names().map((name) => name.replace(/\.(before|after)#.*/, '')))
+      expect(items.length, shape).toBeGreaterThan(0)
+      expect([...methods], shape).toEqual(expect.arrayContaining(['provider.backup', 'provider-item.open']))
+      const reads = shape === 'ovirtLike' || shape === 'rawDisk' ? 'provider-item.open().readInto' : 'provider-item.open().next'
+      expect(methods.has(reads), `${shape}: ${[...methods]}`).toBe(true)
+    }
   })
 })

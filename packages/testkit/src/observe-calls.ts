@@ -1,3 +1,5 @@
+import type { BackupSink, BlocksItem, CallOptions, Provider, StreamItem } from '@holdfast/core/spec'
+
 /** One moment at the border of a contract object: just before or just after one asynchronous call on it. */
 export interface CallPoint {
   /** The name given to the observed object, for example `store`. */
@@ -26,7 +28,7 @@ export const pointName = ({ seam, method, phase, count }: CallPoint): string => 
 // What the contracts declare as returning an iterable or a plain value; a function that is neither `async` nor a generator does not tell.
 const synchronousPaths = new Set(['list', 'workloads', 'leftovers', 'parseOptions', 'plans.list', 'runs.list', 'points.workloads'])
 for (const path of ['nodes.history', 'replications.list', 'replications.timeline', 'keep', 'note', 'step']) synchronousPaths.add(path)
-const synchronousOfReturned = new Set(['extents', 'stream', 'entries'])
+const synchronousOfReturned = new Set(['stream', 'entries'])
 
 /**
  * The same object, seen through a hook: every asynchronous method of it, of the objects inside it (a store's `runs`) and of the objects it
@@ -69,7 +71,7 @@ function isSynchronous(path: string, method: Method): boolean {
   if (maker === 'AsyncFunction') return false
   if (maker === 'AsyncGeneratorFunction' || maker === 'GeneratorFunction') return true
   const last = path.slice(path.lastIndexOf('.') + 1)
-  return synchronousPaths.has(path) || synchronousOfReturned.has(last)
+  return synchronousPaths.has(path) || last === 'extents' || (path.includes('().') && synchronousOfReturned.has(last))
 }
 
 /** A stand-in for a contract object; any other value is itself. */
@@ -123,10 +125,41 @@ function observedIterator(observer: Observer, owner: AsyncIterable<unknown>, pat
   }
 }
 
+/**
+ * A provider seen through a hook, with the items that it gives to the sink: `<seam>.backup`, `<seam>.undo`, and as `<seam>-item` each `open`, read
+ * and chunk of what it opens. Everything else that a backup does passes through the repository and the store.
+ */
+export function observeProvider(provider: Provider, hook: CallHook, { seam = 'provider' }: Partial<ObserveOptions> = {}): Provider {
+  const observedProvider = observeCalls(provider, hook, { seam })
+  const items = observeCalls(
+    { open: async (item: BlocksItem | StreamItem, options: CallOptions): Promise<unknown> => item.open(options) },
+    hook,
+    {
+      seam: `${seam}-item`,
+    },
+  )
+  const through = <T extends BlocksItem | StreamItem>(item: T): T => ({
+    ...item,
+    open: (options: CallOptions) => items.open(item, options),
+  })
+  const backup: Provider['backup'] = (request, sink, run) => {
+    const seen: BackupSink = { blocks: (item) => sink.blocks(through(item)), stream: (item) => sink.stream(through(item)) }
+    return observedProvider.backup(request, seen, run)
+  }
+  return new Proxy(observedProvider, { get: (target, key) => (key === 'backup' ? backup : Reflect.get(target, key)) })
+}
+
 /** An object with a method. Buffers, errors, dates, arrays and plain values are results, not contract objects. */
 function isContractObject(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  if (ArrayBuffer.isView(value) || value instanceof Error || value instanceof Date || value instanceof Map || value instanceof Set)
+  if (
+    ArrayBuffer.isView(value) ||
+    value instanceof Error ||
+    value instanceof Promise ||
+    value instanceof Date ||
+    value instanceof Map ||
+    value instanceof Set
+  )
     return false
   if (Symbol.asyncIterator in value || Symbol.asyncDispose in value) return true
   for (let level: object | null = value; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level)) {

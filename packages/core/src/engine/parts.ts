@@ -1,6 +1,7 @@
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Clock, Ids } from '../spec/clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
+import { withDeadline } from '../spec/helpers/index.ts'
 import type { Logger } from '../spec/logger.ts'
 import type { Notifier } from '../spec/notifier.ts'
 import type { Provider } from '../spec/provider.ts'
@@ -68,21 +69,11 @@ function unknownName(kind: string, name: string, known: Iterable<string>): Holdf
 }
 
 /**
- * Clean-up must not die of the reason that made it necessary: it gets a fresh signal with a deadline of its own.
+ * Clean-up must not die of the reason that made it necessary: it gets a fresh signal with a deadline of its own. Rejects with TIMED_OUT when that is over.
  */
 export async function cleanUp<Result>(parts: EngineParts, body: (options: CallOptions) => Promise<Result>): Promise<Result> {
-  const deadline = new AbortController()
-  const done = new AbortController()
-  const expired = new HoldfastError('STALLED', `Clean-up took longer than ${parts.cleanUpMs} ms.`)
-  parts.clock.sleep(parts.cleanUpMs, { signal: done.signal }).then(
-    () => deadline.abort(expired),
-    () => undefined,
-  )
-  try {
-    return await body({ signal: deadline.signal })
-  } finally {
-    done.abort()
-  }
+  const { signal } = new AbortController()
+  return await withDeadline({ signal, clock: parts.clock, milliseconds: parts.cleanUpMs, name: 'Clean-up' }, body)
 }
 
 /** What this node can do for a run, in the words of `RunRequest.needs`. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { collect } from '../../test/transfer-fixture.ts'
 import { createIndexWriter, type IndexedEntry, readIndex } from './entry-index.ts'
 
 const entries = [
@@ -18,8 +19,7 @@ function index(): Buffer {
 async function* chunks(bytes: Uint8Array, size: number) {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
 }
-const read = (bytes: Uint8Array, size = 7): Promise<IndexedEntry[]> =>
-  Array.fromAsync(readIndex(chunks(bytes, size), 'shop/p1/1/v.tar.index'))
+const read = (bytes: Uint8Array, size = 7): Promise<IndexedEntry[]> => collect(readIndex(chunks(bytes, size), 'shop/p1/1/v.tar.index'))
 
 describe('the entry index', () => {
   it('gives back every name, byte for byte', async () => {

@@ -81,12 +81,13 @@ async function* lines(chunks: AsyncIterable<Uint8Array>, damaged: (why: string) 
 }
 
 function parseLine(line: string, damaged: (why: string) => Error): IndexedEntry | number {
-  let value: { readonly [key: string]: unknown }
+  let parsed: unknown
   try {
-    value = JSON.parse(line)
+    parsed = JSON.parse(line)
   } catch {
     throw damaged(`a line is not JSON: ${line.slice(0, 80)}`)
   }
+  const value = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as { readonly [key: string]: unknown }
   if (typeof value.entries === 'number') return value.entries
   const { name, nameBase64, type, size, offset } = value
   const named = typeof name === 'string' || typeof nameBase64 === 'string'
