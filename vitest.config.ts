@@ -20,7 +20,10 @@ export default defineConfig({
           exclude: ['**/*.contract.test.ts'],
         },
       },
-      { ...source, test: { ...patience, name: 'contract', include: ['packages/*/{src,test}/**/*.contract.test.ts'] } },
+      {
+        ...source,
+        test: { ...patience, name: 'contract', include: ['packages/*/{src,test}/**/*.contract.test.ts', 'examples/**/*.contract.test.ts'] },
+      },
       {
         ...source,
         test: {

@@ -16,7 +16,8 @@ export interface ClusterSet {
   runs(): Iterable<ClusterRun>
 }
 
-function bitsOf(chunk: Uint8Array, from: number, to: number, apply: boolean): boolean {
+/** Sets bits; true when none of them was set before. */
+function setBits(chunk: Uint8Array, from: number, to: number): boolean {
   let fresh = true
   for (let bit = from; bit < to; ) {
     const byte = bit >> 3
@@ -24,7 +25,7 @@ function bitsOf(chunk: Uint8Array, from: number, to: number, apply: boolean): bo
     const mask = whole ? 255 : 1 << (bit & 7)
     const old = chunk[byte] ?? 0
     if ((old & mask) !== 0) fresh = false
-    if (apply) chunk[byte] = old | mask
+    chunk[byte] = old | mask
     bit += whole ? 8 : 1
   }
   return fresh
@@ -73,7 +74,7 @@ export function createClusterSet(): ClusterSet {
     if (chunk === fullChunk) return from === to
     const own = chunk ?? new Uint8Array(chunkClusters / 8)
     if (chunk === undefined) chunks.set(key, own)
-    return bitsOf(own, from, to, true)
+    return setBits(own, from, to)
   }
   return {
     get chunks() {

@@ -1,6 +1,6 @@
-import { alignedBuffers } from './aligned-buffers.ts'
 import type { BlockSource, CallOptions } from './blocks.ts'
 import { clusterBytes, clustersOf } from './clusters.ts'
+import { readBuffers } from './read-buffers.ts'
 
 /** Clusters to read, or clusters known to be zero that keep their place in the order. */
 export interface Run {
@@ -21,7 +21,11 @@ const mostRuns = 256
 const mostReaders = 4
 
 function bufferBytes(source: BlockSource): number {
-  const wanted = Math.min(Math.max(source.readBytes ?? 1024 * 1024, clusterBytes), largestBuffer)
+  const wanted = Math.min(
+    Math.max(source.readBytes ?? 1024 * 1024, clusterBytes),
+    largestBuffer,
+    Math.max(1, clustersOf(source.size)) * clusterBytes,
+  )
   return Math.floor(wanted / clusterBytes) * clusterBytes
 }
 
@@ -74,7 +78,7 @@ export async function* readAhead<T>(
   const groups = grouped(runs, size / clusterBytes)
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
-  const free = alignedBuffers(depth + 1, size)
+  const free = readBuffers(source.size, depth + 1, size)
   const queue: { readonly buffer: Buffer; readonly filled: Promise<Filled<T>> }[] = []
   let ended = false
   const topUp = async () => {

@@ -4,16 +4,17 @@ import { sql } from 'kysely'
 import { busyTimeoutMs } from './open-file.ts'
 import { isBusy, translate } from './sqlite-errors.ts'
 
-/** Between two tries to get the lock. */
+/** Between two tries to get the lock, where there is a clock to sleep by. */
 const pauseMs = 25
 
 interface SqlitePlatformOptions {
   readonly file: string
   readonly waitMs: number
-  readonly sleep: Clock['sleep']
-  /** Milliseconds UTC. Default: SQLite's time. */
-  readonly now: (() => number) | undefined
+  readonly clock: Clock | undefined
 }
+
+/** One turn of the event loop: whatever waits for input, a timer or the end of a call comes first. */
+const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 async function sqliteTime(transaction: Parameters<SqlPlatform['now']>[0]): Promise<number> {
   const { rows } = await sql<{ now: number }>`select cast(round(unixepoch('subsec') * 1000) as integer) as now`.execute(transaction)
@@ -26,8 +27,8 @@ async function randomId(transaction: Parameters<SqlPlatform['newId']>[0]): Promi
 }
 
 /** How one SQLite file serves as a catalog. */
-export function sqlitePlatform({ file, waitMs, sleep, now }: SqlitePlatformOptions): SqlPlatform {
-  const tries = Math.max(1, Math.ceil(waitMs / (pauseMs + busyTimeoutMs)))
+export function sqlitePlatform({ file, waitMs, clock }: SqlitePlatformOptions): SqlPlatform {
+  const tries = Math.max(1, Math.ceil(waitMs / (busyTimeoutMs + (clock === undefined ? 0 : pauseMs))))
   const busy = (opening: boolean, cause: unknown): HoldfastError =>
     new HoldfastError(
       opening ? 'DATABASE_LOCKED' : 'STORE_BUSY',
@@ -49,13 +50,10 @@ export function sqlitePlatform({ file, waitMs, sleep, now }: SqlitePlatformOptio
           if (!isBusy(error)) throw translate(error, file)
           if (attempt >= tries) throw busy(opening, error)
         }
-        await sleep(pauseMs, { signal }).catch((error) => {
-          throwIfAborted(signal)
-          throw error
-        })
+        await (clock?.sleep(pauseMs, { signal }).catch(() => throwIfAborted(signal)) ?? yieldTurn())
       }
     },
-    now: (transaction) => (now === undefined ? sqliteTime(transaction) : Promise.resolve(now())),
+    now: (transaction) => (clock === undefined ? sqliteTime(transaction) : Promise.resolve(clock.now())),
     newId: randomId,
     sequenceType: 'integer',
     sequenceColumn: (column) => column.primaryKey().autoIncrement(),

@@ -3,7 +3,6 @@ import { sqlStore, type Tables } from '@holdfast/store-sql'
 import { Kysely } from 'kysely'
 import { nodeSqlite } from './node-sqlite.ts'
 import { openFile } from './open-file.ts'
-import { pause } from './pause.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import type { OpenSqlite } from './sqlite-driver.ts'
 import { sqlitePlatform } from './sqlite-platform.ts'
@@ -16,7 +15,10 @@ export interface SqliteOptions {
   readonly hostName?: string
   /** How long a call waits for other programs that hold the file, milliseconds. Default 5000. */
   readonly waitMs?: number
-  /** Replaces SQLite's clock as the store's time and Node's timer for waiting: for tests. */
+  /**
+   * The store's time, and what waiting sleeps by. Default: SQLite's time, and between two tries for a lock, each of which blocks the thread for 50 ms,
+   * only one turn of the event loop. Give the system clock where several processes share the file.
+   */
   readonly clock?: Clock
   /** Opens the file with another SQLite library. Default: `node:sqlite`. */
   readonly driver?: OpenSqlite
@@ -42,10 +44,9 @@ export function sqlite({ file, hostName, waitMs = defaultWaitMs, clock, driver =
   if (typeof file !== 'string' || file === '')
     throw new HoldfastError('INVALID_OPTIONS', `sqlite: file: ${JSON.stringify(file)} is not a path`)
   if (!(waitMs >= 0)) throw new HoldfastError('INVALID_OPTIONS', `sqlite: waitMs: ${waitMs} is not a number of milliseconds`)
-  const sleep: Clock['sleep'] = clock === undefined ? pause : (milliseconds, options) => clock.sleep(milliseconds, options)
   return sqlStore({
     database: new Kysely<Tables>({ dialect: sqliteDialect(() => openFile(file, driver)) }),
-    platform: sqlitePlatform({ file, waitMs, sleep, now: clock === undefined ? undefined : () => clock.now() }),
+    platform: sqlitePlatform({ file, waitMs, clock }),
     ...(hostName !== undefined && { hostName }),
   })
 }

@@ -1,5 +1,5 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Clock } from '@holdfast/core/spec'
-import { pause } from '../src/pause.ts'
 
 /** The store's time stands still until a test moves it; waiting for a lock takes real time, because whoever holds it is real. */
 export function testClock(): Clock & { advance(milliseconds: number): Promise<void> } {
@@ -7,7 +7,7 @@ export function testClock(): Clock & { advance(milliseconds: number): Promise<vo
   return {
     now: () => now,
     monotonic: () => now,
-    sleep: pause,
+    sleep: (milliseconds, { signal }) => setTimeout(milliseconds, undefined, { signal }),
     advance: async (milliseconds) => {
       now += milliseconds
     },

@@ -25,6 +25,7 @@ export interface LocalFolder {
 export function localFolder(root: string, fileSystem: FileSystem): LocalFolder {
   const at = (path: string): string => (path === '' ? root : join(root, path))
   const enter = entering(root, fileSystem, at)
+  const sync = (path: string): Promise<void> => syncEntry(path === '' ? followed(root) : at(path), 'folder', fileSystem)
 
   async function make(folder: string, options: { readonly root: boolean }): Promise<void> {
     if (options.root && folder === '') await makeRoot(root, fileSystem)
@@ -40,7 +41,7 @@ export function localFolder(root: string, fileSystem: FileSystem): LocalFolder {
 
   async function syncUp(folder: string): Promise<void> {
     for (let path = folder; ; path = folderOf(path)) {
-      await syncEntry(at(path), 'folder', fileSystem)
+      await sync(path)
       if (path === '') return
     }
   }
@@ -48,7 +49,7 @@ export function localFolder(root: string, fileSystem: FileSystem): LocalFolder {
   async function syncDeepest(folder: string): Promise<void> {
     for (let path = folder; ; path = folderOf(path)) {
       try {
-        return await syncEntry(at(path), 'folder', fileSystem)
+        return await sync(path)
       } catch (error) {
         if (!isAbsent(error)) throw error
         if (path === '') throw missing(root, error)
@@ -87,6 +88,9 @@ function entering(root: string, fileSystem: FileSystem, at: (path: string) => st
   }
 }
 
+/** The root, and what is above it, may be reached through symbolic links: with a slash at its end a path means the folder behind the link. */
+const followed = (path: string): string => `${path}/`
+
 async function makeOne(path: string, fileSystem: FileSystem): Promise<void> {
   await fileSystem.mkdir(path).catch((error: unknown) => {
     if (codeOf(error) !== 'EEXIST') throw error
@@ -110,7 +114,7 @@ async function makeRoot(root: string, fileSystem: FileSystem): Promise<void> {
 }
 
 async function syncAbove(path: string, fileSystem: FileSystem): Promise<void> {
-  await syncEntry(path, 'folder', fileSystem).catch((error: unknown) => {
+  await syncEntry(followed(path), 'folder', fileSystem).catch((error: unknown) => {
     // The folder above the repository may belong to somebody else; then he made ours, and we could not.
     if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM') throw error
   })

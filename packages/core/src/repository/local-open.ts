@@ -15,7 +15,7 @@ export async function localOpen(folder: LocalFolder, path: string, options: Call
   const file = await openFile(folder, path)
   try {
     const { kind, size } = await file.stat()
-    if (kind !== 'file') throw notFound(folder, path, `it is a ${kind}`)
+    if (kind !== 'file') throw notFound(folder, path, 'it is no file')
     return storedBytes(file, size, path, (error) => storageError(error, folder.root, `read '${path}'`))
   } catch (error) {
     await file.close().catch(() => undefined)

@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto'
 import { type ByteStream, HoldfastError, type StreamItem } from '@holdfast/core/spec'
-import { seededRandom, tarOf, vmdkOf } from '@holdfast/testkit'
+import { seededRandom, tarOf } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { bytesItem, chunked, hangingStream, never, tarItem, transferFixture } from '../../test/transfer-fixture.ts'
 import { createProgressMeter } from './progress-meter.ts'
 
 const random = seededRandom(7)
-const _sha = (bytes: Uint8Array, algorithm = 'sha256') => createHash(algorithm).update(bytes).digest('hex')
 const tar = tarOf(
   new Map([
     ['a/one', random.bytes(200_000)],
@@ -15,8 +13,6 @@ const tar = tarOf(
 )
 const diskBytes = new Uint8Array(1_000_448)
 diskBytes.set(random.bytes(100_000), 200_000)
-const _vmdk = vmdkOf(diskBytes)
-const _disk = { key: 'disk-key', name: 'root', size: diskBytes.length }
 const file = (fixture: ReturnType<typeof transferFixture>, path: string) => Buffer.from(fixture.repository.snapshot().get(path) ?? '')
 
 describe('the sink', () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { BlocksItem } from '@holdfast/core/spec'
-import { extentsOf, memoryBlocks, memoryMappedBlocks, seededRandom, tarOf, vmdkOf } from '@holdfast/testkit'
+import { extentsOf, memoryBlocks, memoryMappedBlocks, seededRandom, tarOf } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { bytesItem, transferFixture } from '../../test/transfer-fixture.ts'
 
@@ -14,7 +14,6 @@ const tar = tarOf(
 )
 const diskBytes = new Uint8Array(1_000_448)
 diskBytes.set(random.bytes(100_000), 200_000)
-const _vmdk = vmdkOf(diskBytes)
 const disk = { key: 'disk-key', name: 'root', size: diskBytes.length }
 const file = (fixture: ReturnType<typeof transferFixture>, path: string) => Buffer.from(fixture.repository.snapshot().get(path) ?? '')
 

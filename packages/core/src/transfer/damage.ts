@@ -11,7 +11,6 @@ const damageCodes = new Set([
   'INVALID_OPTIONS',
   'PATH_OUTSIDE',
   'PROVIDER_FAILED',
-  'EIO',
 ])
 
 /** True for errors that say that a file is damaged, false for those that say that it could not be read now (aborted, not mounted, stalled). */

@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto'
 import { type BlocksItem, type ByteStream, HoldfastError, type StreamItem } from '@holdfast/core/spec'
-import { seededRandom, tarOf, vmdkOf } from '@holdfast/testkit'
+import { seededRandom, tarOf } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { chunked, hangingStream, never, tarItem, transferFixture } from '../../test/transfer-fixture.ts'
 
 const random = seededRandom(7)
-const _sha = (bytes: Uint8Array, algorithm = 'sha256') => createHash(algorithm).update(bytes).digest('hex')
 const tar = tarOf(
   new Map([
     ['a/one', random.bytes(200_000)],
@@ -14,9 +12,7 @@ const tar = tarOf(
 )
 const diskBytes = new Uint8Array(1_000_448)
 diskBytes.set(random.bytes(100_000), 200_000)
-const _vmdk = vmdkOf(diskBytes)
 const disk = { key: 'disk-key', name: 'root', size: diskBytes.length }
-const _file = (fixture: ReturnType<typeof transferFixture>, path: string) => Buffer.from(fixture.repository.snapshot().get(path) ?? '')
 
 describe('a source that hangs (faults F18)', () => {
   it('is STALLED after the time for it, its own signal aborts and it is closed', async () => {

@@ -75,6 +75,8 @@ function readerOf(chunks: AsyncGenerator<Uint8Array, void, undefined>, file: Ope
         const held = reading.flow.pass(chunk.length, scope)
         if (held !== undefined) await scope.race(held)
         yield chunk
+        // What is decompressed already must not go on after an abort.
+        if (scope.signal.aborted) throw scope.failure
       }
     } finally {
       await release()

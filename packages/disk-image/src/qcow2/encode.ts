@@ -1,4 +1,3 @@
-import { alignedBuffers } from '../aligned-buffers.ts'
 import type { ByteStream, CallOptions, MappedBlocks } from '../blocks.ts'
 import { checkedExtents, createFingerprint, sameRuns } from '../checked-extents.ts'
 import { type ClusterSet, createClusterSet } from '../cluster-set.ts'
@@ -6,6 +5,7 @@ import { type ClusterSum, sumsOf, zeroSum } from '../cluster-sums.ts'
 import { checkSize, clusterBytes } from '../clusters.ts'
 import { DiskImageError } from '../errors.ts'
 import { type Filled, type Run, readAhead } from '../read-ahead.ts'
+import { readBuffers } from '../read-buffers.ts'
 import { largestDiskBytes, tableEntries } from './format.ts'
 import { backingNameBytes, encodeHeader, l1EntriesOf } from './header.ts'
 import { type Layout, layOut } from './layout.ts'
@@ -62,9 +62,8 @@ async function plan(source: MappedBlocks, options: EncodeQcow2Options): Promise<
   return { layout: layOut(l1EntriesOf(source.size), tables, counts.data), touched, counts, fingerprint: fingerprint.value() }
 }
 
-/** Clusters gathered into large chunks, in one buffer that is used again. */
-async function* gathered(clusters: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const [buffer] = alignedBuffers(1, metadataChunk) as [Buffer]
+/** Clusters gathered into large chunks, in a buffer that is used again. */
+async function* gathered(clusters: AsyncIterable<Buffer>, buffer: Buffer): AsyncGenerator<Buffer> {
   let used = 0
   for await (const cluster of clusters) {
     cluster.copy(buffer, used)
@@ -117,7 +116,8 @@ export async function encodeQcow2(source: MappedBlocks, options: EncodeQcow2Opti
   }
 
   async function* stream({ signal }: CallOptions): AsyncGenerator<Uint8Array> {
-    yield* gathered(metadata({ signal }))
+    const [buffer] = readBuffers(source.size, 1, Math.min(metadataChunk, layout.dataStart * clusterBytes))
+    yield* gathered(metadata({ signal }), buffer as Buffer)
     const { onSums } = options
     const prepare = onSums === undefined ? () => [] : sumsOf
     for await (const filled of readAhead(source, runs(signal), prepare, { signal })) {

@@ -51,11 +51,12 @@ export function realEngine({ socket, image }: { readonly socket: string; readonl
     async marked(): Promise<{ containers: string[]; images: string[]; volumes: string[] }> {
       const lines = async (...words: readonly string[]) =>
         (await docker(...words, '--filter', `label=holdfast.system=${system}`)).split('\n').filter(Boolean)
-      return {
-        containers: await lines('ps', '-a', '--format', '{{.Names}}'),
-        images: await lines('images', '-a', '--format', '{{.Repository}}:{{.Tag}}'),
-        volumes: await lines('volume', 'ls', '-q'),
-      }
+      const [containers = [], images = [], volumes = []] = await Promise.all([
+        lines('ps', '-a', '--format', '{{.Names}}'),
+        lines('images', '-a', '--format', '{{.Repository}}:{{.Tag}}'),
+        lines('volume', 'ls', '-q'),
+      ])
+      return { containers, images, volumes }
     },
     async removeAll(): Promise<void> {
       const containers = (await docker('ps', '-aq', '--filter', `name=${system}`)).split('\n').filter(Boolean)

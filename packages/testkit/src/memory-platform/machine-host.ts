@@ -12,6 +12,7 @@ import {
   thing,
   withBytes,
 } from './content.ts'
+import { type Persisted, refill } from './platform-file.ts'
 import type { Requests } from './requests.ts'
 import { found } from './volume-host.ts'
 
@@ -82,6 +83,7 @@ export interface MachineHost {
   writeDisk(id: string, offset: number, bytes: Uint8Array, options: CallOptions): Promise<void>
   /** Refuses a disk of a machine. */
   removeDisk(id: string, options: CallOptions): Promise<void>
+  /** Refuses disks of another machine. */
   createMachine(name: string, machine: Machine, disks: readonly string[], mark: Mark, options: CallOptions): Promise<string>
   /** Takes the final name and removes "unfinished", of its disks too, in one step. NAME_TAKEN if another machine has it. */
   deliver(machine: string, name: string, options: CallOptions): Promise<void>
@@ -89,7 +91,7 @@ export interface MachineHost {
   /** The machine that has this name now, with its disks: who is addressed by the name of an attempt is not hit any more once it was delivered. */
   removeMachineNamed(name: string, options: CallOptions): Promise<void>
 }
-export interface MachineWorld {
+export interface MachineWorld extends Persisted {
   readonly host: MachineHost
   add(machine: Machine, disks: readonly DiskContent[]): string
   remove(id: string): void
@@ -106,6 +108,7 @@ export interface MachineWorld {
 interface State {
   readonly machines: Map<string, MemoryMachine>
   readonly disks: Map<string, HostDisk>
+  readonly counters: { sequence: number; made: number }
   /** The next value of the write counter. */
   tick(): number
   get(id: string): MemoryMachine
@@ -118,21 +121,21 @@ interface State {
 function emptyState(): State {
   const machines = new Map<string, MemoryMachine>()
   const disks = new Map<string, HostDisk>()
-  let sequence = 0
-  let made = 0
+  const counters = { sequence: 0, made: 0 }
   const get = (id: string): MemoryMachine => found(machines.get(id), `machine "${id}"`)
   const named = (name: string) => [...machines.values()].find((machine) => machine.name === name)
   return {
     machines,
     disks,
-    tick: () => ++sequence,
+    counters,
+    tick: () => ++counters.sequence,
     get,
     patch: (id, change) => void machines.set(id, { ...get(id), ...change }),
     contents: (id) => get(id).disks.flatMap((disk) => disks.get(disk)?.content ?? []),
     named,
     create(name, machine, of, mark) {
       if (named(name)) throw new HoldfastError('NAME_TAKEN', `a machine named "${name}" is there already`)
-      const id = `vm-${++made}`
+      const id = `vm-${++counters.made}`
       const flags = { unfinished: mark !== undefined, running: mark === undefined, ...(mark && { mark }) }
       machines.set(id, { id, name, machine: { ...machine, name }, disks: of, snapshots: [], checkpoints: [], backups: [], ...flags })
       return id
@@ -179,6 +182,13 @@ export function machineWorld(requests: Requests): MachineWorld {
     loseBitmaps: (id) =>
       patch(id, { checkpoints: get(id).checkpoints.map((checkpoint) => ({ ...checkpoint, disks: checkpoint.disks.slice(1) })) }),
     leftovers: () => machineLeftovers([...machines.values()], [...disks.values()]),
+    dump: () => ({ machines, disks, counters: state.counters }),
+    load(dumped) {
+      const saved = dumped as Pick<State, 'machines' | 'disks' | 'counters'>
+      refill(machines, saved.machines)
+      refill(disks, saved.disks)
+      Object.assign(state.counters, saved.counters)
+    },
     things: () => thingsOf(state),
   }
 }
@@ -236,9 +246,13 @@ function machineRequests(
     for (const disk of machine?.disks ?? []) disks.delete(disk)
     if (machine) machines.delete(machine.id)
   }
-  const known = (of: readonly string[]) => of.map((id) => found(disks.get(id), `disk "${id}"`).id)
+  function free(id: string): string {
+    const user = [...machines.values()].find((machine) => machine.disks.includes(id))
+    if (user) throw new HoldfastError('IN_USE', `disk "${id}" belongs to machine "${user.name}"`)
+    return found(disks.get(id), `disk "${id}"`).id
+  }
   return {
-    createMachine: (name, machine, of, mark, options) => write('machines.create', () => create(name, machine, known(of), mark), options),
+    createMachine: (name, machine, of, mark, options) => write('machines.create', () => create(name, machine, of.map(free), mark), options),
     deliver: (id, name, options) => write('machines.deliver', () => deliver(id, name), options),
     powerOn: (id, options) => write('machines.start', () => patch(id, { running: true }), options),
     removeMachineNamed: (name, options) => write('machines.remove', () => remove(name), options),

@@ -1,11 +1,20 @@
 import type { Clock, Ids, Machine } from '@holdfast/core/spec'
 import { clusterBytes } from '../bytes.ts'
-import { countingIds } from '../fake-ids.ts'
 import { type Random, seededRandom } from '../random.ts'
-import { bytesOfDisk, digestOfDisks, digestOfFiles, emptyDisk, mutateDisk, mutateFiles, type PlatformThing } from './content.ts'
-import { type MachineHost, machineWorld } from './machine-host.ts'
+import {
+  bytesOfDisk,
+  type DiskContent,
+  digestOfDisks,
+  digestOfFiles,
+  emptyDisk,
+  mutateDisk,
+  mutateFiles,
+  type PlatformThing,
+} from './content.ts'
+import { type MachineHost, type MachineWorld, machineWorld } from './machine-host.ts'
+import { type Persisted, platformInFile, type Transact } from './platform-file.ts'
 import { type PlatformFaults, platformRequests, type Requests, type Turn } from './requests.ts'
-import { type VolumeHost, volumeWorld } from './volume-host.ts'
+import { type VolumeHost, type VolumeWorld, volumeWorld } from './volume-host.ts'
 
 /** A platform in memory with volumes, containers and machines, whose owner (the test) sees and changes everything at once. */
 export interface MemoryPlatform {
@@ -41,81 +50,109 @@ export interface MemoryPlatform {
   things(): readonly PlatformThing[]
 }
 
-/** Sizes are small so that very many schedules are affordable: machines have disks of `clusters` x 64 KiB, files at most `fileBytes`. */
-export function memoryPlatform({
-  random = seededRandom(1),
-  clusters = 3,
-  fileBytes = 600,
-  ...wire
-}: {
+export interface MemoryPlatformOptions {
   readonly random?: Random
+  /** For `latencyMs`: how long each request takes. */
   readonly clock?: Clock
   readonly latencyMs?: number
   readonly turn?: Turn
   readonly faults?: Partial<PlatformFaults>
+  /** Clusters of 64 KiB in each disk. Default 3. */
   readonly clusters?: number
+  /** The largest file, bytes. Default 600. */
   readonly fileBytes?: number
-} = {}): MemoryPlatform {
-  const requests = platformRequests({ ...wire, random: random.fork('wire') })
+  /** Keeps everything in this file, so that it outlives the process and is shared with others. Requests under way are not kept. */
+  readonly file?: string
+}
+
+/** Default sizes are small, so that very many schedules are affordable. */
+export function memoryPlatform({
+  random = seededRandom(1),
+  clusters = 3,
+  fileBytes = 600,
+  file,
+  ...wire
+}: MemoryPlatformOptions = {}): MemoryPlatform {
+  const counter = { count: 0 }
+  const ids: Persisted = { dump: () => counter, load: (dumped) => void Object.assign(counter, dumped) }
+  const transact: Transact = file === undefined ? (action) => action() : platformInFile(file, () => [volumes, machines, ids])
+  const requests = platformRequests({ ...wire, transact, random: random.fork('wire') })
   const volumes = volumeWorld(requests)
   const machines = machineWorld(requests)
-  const content = random.fork('content')
-  const firstFiles = () => {
-    let files = new Map<string, Uint8Array>()
-    for (let count = 0; count < 4; count++) files = mutateFiles(files, content, fileBytes)
-    return files
-  }
-  const firstDisk = (index: number) => {
-    // The last disk does not end at a cluster: no code may forget that.
-    let disk = emptyDisk({ key: `disk-${index}`, name: `disk ${index}`, size: clusters * clusterBytes - (index % 2) * 1024 })
-    for (let count = 0; count < clusters; count++) disk = mutateDisk(disk, content, 1)
-    return disk
-  }
-
-  function contents(workload: string): ReadonlyMap<string, Uint8Array> | undefined {
-    if (machines.machine(workload)) return new Map(machines.disksOf(workload).map((disk) => [disk.key, bytesOfDisk(disk)]))
-    const of = volumes.volumesOf(workload)
-    return of.length === 0 ? undefined : filesOfVolumes(of)
-  }
-
   return {
     volumes: volumes.host,
     machines: machines.host,
     stream: requests.stream,
-    ids: countingIds('platform'),
+    ids: { next: () => transact(() => `platform${++counter.count}`) },
+    ...ownerView(volumes, machines, transact, { content: random.fork('content'), clusters, fileBytes }),
+    setFaults: requests.setFaults,
+    arriveLate: requests.arriveLate,
+  }
+}
+
+type OwnerView = Omit<MemoryPlatform, 'volumes' | 'machines' | 'stream' | 'ids' | 'setFaults' | 'arriveLate'>
+
+/** What the test does and sees, without any wire. */
+function ownerView(
+  volumes: VolumeWorld,
+  machines: MachineWorld,
+  transact: Transact,
+  sizes: { readonly content: Random; readonly clusters: number; readonly fileBytes: number },
+): OwnerView {
+  const { fileBytes } = sizes
+  const addVolume = (volume: Omit<Parameters<VolumeWorld['add']>[0], 'files'>, container: string) =>
+    transact(() => volumes.add({ ...volume, files: firstFiles(sizes) }, container))
+  return {
     addVolume(name) {
-      volumes.add({ name, role: name, files: firstFiles() }, `${name}-writer`)
+      addVolume({ name, role: name }, `${name}-writer`)
       return name
     },
     addProject(name, roles = ['data', 'config']) {
-      for (const role of roles) volumes.add({ name: `${name}_${role}`, role, project: name, files: firstFiles() }, `${name}-writer`)
+      for (const role of roles) addVolume({ name: `${name}_${role}`, role, project: name }, `${name}-writer`)
       return name
     },
     addMachine(name, count = 2) {
-      const disks = Array.from({ length: count }, (_, index) => firstDisk(index))
-      return machines.add(machineOf(name, disks), disks)
+      const disks = Array.from({ length: count }, (_, index) => firstDisk(index, sizes))
+      return transact(() => machines.add(machineOf(name, disks), disks))
     },
-    contents,
-    digest(workload) {
-      if (machines.machine(workload)) return digestOfDisks(machines.disksOf(workload))
-      const of = volumes.volumesOf(workload)
-      return of.length === 0 ? undefined : digestOfFiles(filesOfVolumes(of))
-    },
-    mutate(source) {
-      if (source.chance(0.5)) machines.mutate(source)
-      else volumes.mutate(source, fileBytes)
-    },
-    lose(workload) {
-      for (const { name } of volumes.volumesOf(workload)) volumes.remove(name)
-      if (machines.machine(workload)) machines.remove(workload)
-    },
-    loseCheckpoints: machines.loseCheckpoints,
-    loseBitmaps: machines.loseBitmaps,
-    setFaults: requests.setFaults,
-    arriveLate: requests.arriveLate,
-    leftovers: () => [...volumes.leftovers(), ...machines.leftovers()],
-    things: () => [...volumes.things(), ...machines.things()],
+    contents: (workload) => transact(() => contentsOf(volumes, machines, workload)),
+    digest: (workload) => transact(() => digestOf(volumes, machines, workload)),
+    mutate: (random) => transact(() => (random.chance(0.5) ? machines.mutate(random) : volumes.mutate(random, fileBytes))),
+    lose: (workload) =>
+      transact(() => {
+        for (const { name } of volumes.volumesOf(workload)) volumes.remove(name)
+        if (machines.machine(workload)) machines.remove(workload)
+      }),
+    loseCheckpoints: (machine) => transact(() => machines.loseCheckpoints(machine)),
+    loseBitmaps: (machine) => transact(() => machines.loseBitmaps(machine)),
+    leftovers: () => transact(() => [...volumes.leftovers(), ...machines.leftovers()]),
+    things: () => transact(() => [...volumes.things(), ...machines.things()]),
   }
+}
+
+function contentsOf(volumes: VolumeWorld, machines: MachineWorld, workload: string): ReadonlyMap<string, Uint8Array> | undefined {
+  if (machines.machine(workload)) return new Map(machines.disksOf(workload).map((disk) => [disk.key, bytesOfDisk(disk)]))
+  const of = volumes.volumesOf(workload)
+  return of.length === 0 ? undefined : filesOfVolumes(of)
+}
+
+function digestOf(volumes: VolumeWorld, machines: MachineWorld, workload: string): string | undefined {
+  if (machines.machine(workload)) return digestOfDisks(machines.disksOf(workload))
+  const files = contentsOf(volumes, machines, workload)
+  return files && digestOfFiles(files)
+}
+
+function firstFiles({ content, fileBytes }: { readonly content: Random; readonly fileBytes: number }): ReadonlyMap<string, Uint8Array> {
+  let files = new Map<string, Uint8Array>()
+  for (let count = 0; count < 4; count++) files = mutateFiles(files, content, fileBytes)
+  return files
+}
+
+function firstDisk(index: number, { content, clusters }: { readonly content: Random; readonly clusters: number }): DiskContent {
+  // Every other disk does not end at a cluster: no code may forget that.
+  let disk = emptyDisk({ key: `disk-${index}`, name: `disk ${index}`, size: clusters * clusterBytes - (index % 2) * 1024 })
+  for (let count = 0; count < clusters; count++) disk = mutateDisk(disk, content, 0)
+  return disk
 }
 
 /** Files of one volume by name, of a project by `role/name`. */

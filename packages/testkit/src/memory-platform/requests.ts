@@ -1,6 +1,7 @@
 import { type ByteStream, type CallOptions, type Clock, HoldfastError } from '@holdfast/core/spec'
 import { lendingStream } from '../bytes.ts'
 import { type Random, seededRandom } from '../random.ts'
+import type { Transact } from './platform-file.ts'
 
 /** Probabilities, 0 to 1, of what may happen to one request. `requestLost` and `answerLost` look the same to the caller: PROVIDER_FAILED. */
 export interface PlatformFaults {
@@ -40,6 +41,7 @@ export function platformRequests({
   clock,
   latencyMs = 0,
   turn = async () => {},
+  transact = (action) => action(),
   faults: first = {},
 }: {
   readonly random?: Random
@@ -47,6 +49,7 @@ export function platformRequests({
   /** How long each request takes on `clock`. */
   readonly latencyMs?: number
   readonly turn?: Turn
+  readonly transact?: Transact
   readonly faults?: Partial<PlatformFaults>
 }): Requests {
   let faults: PlatformFaults = { ...noFaults, ...first }
@@ -54,7 +57,7 @@ export function platformRequests({
 
   function arrive(action: () => unknown): void {
     try {
-      action()
+      transact(action)
     } catch {
       // Nobody waits for this answer any more.
     }
@@ -75,7 +78,7 @@ export function platformRequests({
       underWay.push(action)
       later(label)
     }
-    const answer = action()
+    const answer = transact(action)
     if (repeats && random.chance(faults.doubled)) underWay.push(action)
     if (random.chance(faults.answerLost)) later(label)
     await turn(label, 'after')

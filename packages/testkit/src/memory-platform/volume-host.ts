@@ -1,6 +1,7 @@
 import { type CallOptions, HoldfastError, type Mark } from '@holdfast/core/spec'
 import type { Random } from '../random.ts'
 import { digestOfFiles, markText, mutateFiles, type PlatformThing, sameAttempt, thing } from './content.ts'
+import { type Persisted, refill } from './platform-file.ts'
 import type { Requests } from './requests.ts'
 
 export interface MemoryVolume {
@@ -47,7 +48,7 @@ export interface VolumeHost {
   replace(helper: string, from: string, to: string, options: CallOptions): Promise<void>
 }
 /** The host as its owner and the tests see it, without any wire. */
-export interface VolumeWorld {
+export interface VolumeWorld extends Persisted {
   readonly host: VolumeHost
   add(volume: Omit<MemoryVolume, 'mark'>, container: string | undefined): void
   remove(name: string): void
@@ -116,6 +117,12 @@ export function volumeWorld(requests: Requests): VolumeWorld {
         if (mark) return [`helper container ${name} of ${markText(mark)}`]
         return wanted && !running ? [`stopped container ${name}`] : []
       }),
+    dump: () => ({ volumes, containers }),
+    load(dumped) {
+      const saved = dumped as Pick<State, 'volumes' | 'containers'>
+      refill(volumes, saved.volumes)
+      refill(containers, saved.containers)
+    },
     things: () => [
       ...[...volumes.values()].map(({ name, mark, files }) => thing(`volume ${name}`, mark, digestOfFiles(files))),
       ...[...containers.values()].map(({ name, running, mark }) => thing(`container ${name}`, mark, running)),

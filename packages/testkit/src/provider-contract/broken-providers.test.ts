@@ -144,7 +144,7 @@ const broken: { readonly [mistake: string]: Mistake } = {
     }),
   },
   'takes no notice of an abort': {
-    shape: 'rawDisk',
+    shape: 'tarVolume',
     caughtBy: 'restore > aborted, rejects soon',
     breakIt: (sound) => ({ restore: (request, source, run) => sound.restore(request, source, withoutSignal(run)) }),
   },

@@ -8,12 +8,15 @@ import { hasCode, type ProviderFixture, type ProviderTests, undoByAnother } from
 async function cutBackup(fixture: ProviderFixture, look: (run: MemoryRun) => Promise<void> = async () => {}): Promise<MemoryRun> {
   const run = fixture.newRun()
   let first = true
+  let seen: unknown
   const { sink } = collectingSink({
     signal: run.run.signal,
     async duringItem() {
       if (!first) return
       first = false
-      await look(run)
+      await look(run).catch((error: unknown) => {
+        seen = error
+      })
       run.abort()
     },
   })
@@ -21,6 +24,7 @@ async function cutBackup(fixture: ProviderFixture, look: (run: MemoryRun) => Pro
     fixture.provider.backup({ workload: fixture.workload, options: fixture.options.backup }, sink, run.run),
     'a cut backup',
   )
+  if (seen !== undefined) throw seen // the provider's rejection must not hide it
   return run
 }
 

@@ -19,7 +19,7 @@ async function cleanUp(provider: ReturnType<typeof scriptedProvider>, undo: () =
       for await (const intent of provider.leftovers?.({ signal }) ?? []) await provider.undo(intent, { signal })
       return
     } catch (error) {
-      if (codeOf(error) !== 'PROVIDER_FAILED') throw error
+      if (codeOf(error) !== 'PROVIDER_FAILED' && codeOf(error) !== 'IN_USE') throw error
     }
   }
   throw new Error('undo never worked')

@@ -5,12 +5,16 @@ interface WebAssemblyMemory {
   readonly Memory: new (descriptor: { readonly initial: number }) => { readonly buffer: ArrayBuffer }
 }
 
+/** Disks below this size are not worth aligned memory, which costs more to get than to fill. */
+const smallDisk = 16 * 1024 * 1024
+
 /**
- * Buffers that begin on a memory page, so that whoever gets them lent may write them past the page cache (`O_DIRECT`), which halves the cost of a durable write.
+ * Buffers to read a disk with. Those for large disks begin on a memory page, so that whoever gets them lent may write them past the page cache (`O_DIRECT`), which halves the cost of a durable write.
  * WebAssembly memory is the only aligned memory JavaScript has; its pages cost nothing until they are touched. Where it is refused, any memory does.
- * @param size A multiple of 64 KiB.
+ * @param size Bytes of each; a multiple of 64 KiB.
  */
-export function alignedBuffers(count: number, size: number): Buffer[] {
+export function readBuffers(diskSize: number, count: number, size: number): Buffer[] {
+  if (diskSize < smallDisk) return Array.from({ length: count }, () => Buffer.allocUnsafeSlow(size))
   try {
     const { Memory } = (globalThis as unknown as { readonly WebAssembly: WebAssemblyMemory }).WebAssembly
     const memory = new Memory({ initial: (count * size) / clusterBytes })
