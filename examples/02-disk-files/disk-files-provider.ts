@@ -72,7 +72,7 @@ async function backup(folder: string, { workload }: spec.BackupRequest, sink: sp
   if (!before) throw new HoldfastError('NOT_FOUND', `There is no disk image ${path}.`)
   run.step(`reading ${path}`)
   // A file has no identity but its name. `unmapped`: nobody knows what changed, so the engine compares every byte with the sums of the last point.
-  const disk = { key: workload, name: workload, size: before.size }
+  const disk = { key: 'disk', name: workload, size: before.size }
   await sink.blocks({ disk, covers: 'unmapped', open: (options) => fileBlocks(path, options) })
   const after = await stat(path)
   const still = after.mtimeMs === before.mtimeMs && after.ino === before.ino

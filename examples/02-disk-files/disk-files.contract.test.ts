@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PlatformThing, providerContract } from '@holdfast/testkit'
 import { describe, it } from 'vitest'
-import { isDelivered, listAttempts } from './attempt-files.ts'
+import { attemptPath, isDelivered, listAttempts } from './attempt-files.ts'
 import { diskFiles } from './disk-files-provider.ts'
 
 /** Every image and every unfinished file, with its content; a mark is not a thing but says whose its image is. */
@@ -17,7 +17,10 @@ async function things(folder: string): Promise<readonly PlatformThing[]> {
       .update(await readFile(join(folder, file)))
       .digest('hex')
     let mark: PlatformThing['mark']
-    for (const attempt of attempts) if (`${attempt.name}.img` === file && (await isDelivered(folder, attempt))) mark = attempt.mark
+    for (const attempt of attempts) {
+      const unfinished = attemptPath('', attempt, 'part') === file
+      if (unfinished || (`${attempt.name}.img` === file && (await isDelivered(folder, attempt)))) mark = attempt.mark
+    }
     found.push({ id: file, state, ...(mark && { mark }) })
   }
   return found

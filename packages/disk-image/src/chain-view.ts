@@ -85,9 +85,9 @@ async function indexLayers(layers: readonly Layer[], options: CallOptions): Prom
   return sets
 }
 
-/** The layer that shows at a cluster, -1 for none. */
-function ownerOf(layers: readonly Layer[], sets: readonly ClusterSet[], index: number): number {
-  return layers.findIndex(({ limit }, position) => index * clusterBytes < limit && sets[position]?.has(index) === true)
+/** The newest layer that has a cluster, -1 for none. Past its limit it has zeros. */
+function ownerOf(sets: readonly ClusterSet[], index: number): number {
+  return sets.findIndex((set) => set.has(index))
 }
 
 function createReader(layers: readonly Layer[], size: number): MappedBlocks['readInto'] {
@@ -113,9 +113,9 @@ function createReader(layers: readonly Layer[], size: number): MappedBlocks['rea
     })
     const end = offset + target.length
     for (let at = offset; at < end; ) {
-      const owner = ownerOf(layers, sets, Math.floor(at / clusterBytes))
+      const owner = ownerOf(sets, Math.floor(at / clusterBytes))
       let stop = (Math.floor(at / clusterBytes) + 1) * clusterBytes
-      while (stop < end && ownerOf(layers, sets, stop / clusterBytes) === owner) stop += clusterBytes
+      while (stop < end && ownerOf(sets, stop / clusterBytes) === owner) stop += clusterBytes
       stop = Math.min(stop, end)
       await readPart(target.subarray(at - offset, stop - offset), at, layers[owner], options)
       at = stop

@@ -67,6 +67,13 @@ describe('a sums file', () => {
     expect(refused).toBeGreaterThan(300)
   })
 
+  it('refuses a zero cluster with the sum of data', async () => {
+    const file = await fileOf([{ index: 0, kind: 'zero', sum: noise(16, randomFrom(5)) }], clusterBytes)
+    const opened = await openBytes(file)
+    expect(await failure(() => all(opened.batches(options)))).toMatchObject({ code: 'IMAGE_DAMAGED', details: { record: 0 } })
+    expect(await failure(() => opened.find(0, options))).toMatchObject({ code: 'IMAGE_DAMAGED' })
+  })
+
   it('is refused when it is cut or longer, at any length', async () => {
     const { sums, size } = randomSums(randomFrom(3), 4)
     const file = await fileOf(sums, size)

@@ -1,10 +1,10 @@
-import { type Clock, HoldfastError, throwIfAborted } from '@holdfast/core/spec'
+import { type Clock, HoldfastError, systemClock, throwIfAborted } from '@holdfast/core/spec'
 import type { SqlPlatform } from '@holdfast/store-sql'
 import { sql } from 'kysely'
 import { busyTimeoutMs } from './open-file.ts'
 import { isBusy, translate } from './sqlite-errors.ts'
 
-/** Between two tries to get the lock, where there is a clock to sleep by. */
+/** Between two tries to get the lock: long enough for the event loop to renew leases, short enough to be nobody's limit. */
 const pauseMs = 25
 
 interface SqlitePlatformOptions {
@@ -12,9 +12,6 @@ interface SqlitePlatformOptions {
   readonly waitMs: number
   readonly clock: Clock | undefined
 }
-
-/** One turn of the event loop: whatever waits for input, a timer or the end of a call comes first. */
-const yieldTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 async function sqliteTime(transaction: Parameters<SqlPlatform['now']>[0]): Promise<number> {
   const { rows } = await sql<{ now: number }>`select cast(round(unixepoch('subsec') * 1000) as integer) as now`.execute(transaction)
@@ -28,7 +25,8 @@ async function randomId(transaction: Parameters<SqlPlatform['newId']>[0]): Promi
 
 /** How one SQLite file serves as a catalog. */
 export function sqlitePlatform({ file, waitMs, clock }: SqlitePlatformOptions): SqlPlatform {
-  const tries = Math.max(1, Math.ceil(waitMs / (busyTimeoutMs + (clock === undefined ? 0 : pauseMs))))
+  const tries = Math.max(1, Math.ceil(waitMs / (busyTimeoutMs + pauseMs)))
+  const pause = (signal: AbortSignal): Promise<void> => (clock ?? systemClock).sleep(pauseMs, { signal }).catch(() => throwIfAborted(signal))
   const busy = (opening: boolean, cause: unknown): HoldfastError =>
     new HoldfastError(
       opening ? 'DATABASE_LOCKED' : 'STORE_BUSY',
@@ -50,7 +48,7 @@ export function sqlitePlatform({ file, waitMs, clock }: SqlitePlatformOptions): 
           if (!isBusy(error)) throw translate(error, file)
           if (attempt >= tries) throw busy(opening, error)
         }
-        await (clock?.sleep(pauseMs, { signal }).catch(() => throwIfAborted(signal)) ?? yieldTurn())
+        await pause(signal)
       }
     },
     now: (transaction) => (clock === undefined ? sqliteTime(transaction) : Promise.resolve(clock.now())),

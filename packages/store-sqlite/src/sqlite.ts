@@ -15,10 +15,7 @@ export interface SqliteOptions {
   readonly hostName?: string
   /** How long a call waits for other programs that hold the file, milliseconds. Default 5000. */
   readonly waitMs?: number
-  /**
-   * The store's time, and what waiting sleeps by. Default: SQLite's time, and between two tries for a lock, each of which blocks the thread for 50 ms,
-   * only one turn of the event loop. Give the system clock where several processes share the file.
-   */
+  /** The store's time, and what waiting sleeps by. Default: SQLite's time, and the system clock to sleep by. */
   readonly clock?: Clock
   /** Opens the file with another SQLite library. Default: `node:sqlite`. */
   readonly driver?: OpenSqlite

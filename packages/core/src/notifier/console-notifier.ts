@@ -1,3 +1,5 @@
+import { throwIfAborted } from '../spec/helpers/abort.ts'
+import { mapError } from '../spec/helpers/map-error.ts'
 import type { Notification, Notifier } from '../spec/notifier.ts'
 
 /** Settings of {@link consoleNotifier}. */
@@ -6,18 +8,28 @@ export interface ConsoleNotifierOptions {
   readonly write: (line: string) => void
 }
 
-/** Writes one line for each notification: time, severity, text. Never fails unless `write` does; then the notification is delivered again. */
+/**
+ * Writes one line for each notification: time, severity, text. Rejects with NOTIFIER_FAILED when `write` throws, and with ABORTED; the notification is
+ * delivered again later, so a line may appear twice.
+ */
 export function consoleNotifier(options: ConsoleNotifierOptions): Notifier {
   return {
     specVersion: 1,
     kind: 'console',
-    async send(notification) {
-      options.write(lineOf(notification))
+    async send(notification, { signal }) {
+      throwIfAborted(signal)
+      try {
+        options.write(lineOf(notification))
+      } catch (error) {
+        throw mapError(error, 'NOTIFIER_FAILED', `The console notifier could not write notification ${notification.id}`)
+      }
     },
     async [Symbol.asyncDispose]() {},
   }
 }
 
+/** A text that came from elsewhere must not look like lines of its own. */
 function lineOf({ at, severity, text }: Notification): string {
-  return `${at} ${severity.padEnd(7)} ${text}`
+  const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
+  return `${at} ${severity.padEnd(7)} ${text.replace(control, ' ')}`
 }

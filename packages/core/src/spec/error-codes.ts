@@ -70,6 +70,11 @@ export const errorCodes = {
     remedy: 'Choose another name, or replace it on purpose.',
   },
   NOT_FOUND: { meaning: 'There is nothing with this name.', retryable: false, remedy: 'Check the name.' },
+  NOTIFIER_FAILED: {
+    meaning: 'A notification could not be delivered.',
+    retryable: true,
+    remedy: 'Nothing at first: it is sent again. If it goes on, check the receiver.',
+  },
   NUMBER_TAKEN: {
     meaning: 'Another attempt decided this number first.',
     retryable: true,

@@ -1,3 +1,5 @@
+// biome-ignore lint/style/noRestrictedImports: the one real clock; plug-ins that wait take a Clock and have this one as its default.
+export { systemClock } from '../clock.ts'
 export type { BackupRequest, BackupResult, BackupSink, Base, BlocksItem, Disk, Receipt, StreamItem } from './backup.ts'
 export type { BlockSource, ByteStream, CallOptions, Extent, MappedBlocks } from './blocks.ts'
 export type { Check } from './check.ts'

@@ -108,6 +108,38 @@ describe('encodeQcow2', () => {
     expect(await failure(() => encodeQcow2(blocks, { covers: 'changes', signal: never }))).toMatchObject({ code: 'INVALID_OPTIONS' })
   })
 
+  it('keeps L2 tables apart', async () => {
+    const table = 8192 * clusterBytes
+    const extents: Extent[] = [
+      { offset: 5 * clusterBytes, length: clusterBytes, kind: 'data' },
+      { offset: table - clusterBytes, length: 2 * clusterBytes, kind: 'data' },
+      { offset: table + 9 * clusterBytes, length: clusterBytes, kind: 'zero' },
+      { offset: 3 * table + 7 * clusterBytes, length: 100, kind: 'data' },
+    ]
+    const source = { ...memoryBlocks(Buffer.alloc(0)), size: 3 * table + 7 * clusterBytes + 100 }
+    const readInto = async (target: Uint8Array, offset: number) => void target.fill(1 + ((offset / clusterBytes) % 250))
+    const { file } = await imageOf(withExtents({ ...source, readInto }, extents), { covers: 'changes' })
+    const layer = await openImage(file)
+    expect(await all(layer.extents(options))).toEqual(extents)
+    const part = Buffer.alloc(100)
+    await layer.readInto(part, 3 * table + 7 * clusterBytes, options)
+    expect(part.equals(Buffer.alloc(100, 1 + ((3 * 8192 + 7) % 250)))).toBe(true)
+  })
+
+  it.each([8, 40])('leaves a lent chunk alone until the next one is asked for, with %i MiB', async (mebibytes) => {
+    const disk = noise(mebibytes * 1024 * 1024, randomFrom(mebibytes))
+    const encoded = await encodeQcow2(await mapBlocks(memoryBlocks(disk, 4), options), { covers: 'all', signal: never })
+    const whole = createHash('sha256')
+    for await (const chunk of encoded.open(options)) {
+      for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+      whole.update(chunk)
+    }
+    const expected = createHash('sha256')
+      .update((await collect(encoded.open(options))).subarray(0, encoded.metadataBytes))
+      .update(disk)
+    expect(whole.digest('hex')).toBe(expected.digest('hex'))
+  })
+
   it('breaks the stream when the source answers other extents the second time', async () => {
     const source = memoryBlocks(noise(4 * clusterBytes, randomFrom(2)))
     let calls = 0

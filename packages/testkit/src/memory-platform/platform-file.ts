@@ -57,7 +57,8 @@ function readIfThere(file: string): Buffer | undefined {
 function takeLock(lock: string): void {
   for (let waited = 0; ; waited += waitMs) {
     try {
-      return closeSync(openSync(lock, 'wx'))
+      closeSync(openSync(lock, 'wx'))
+      return
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST') || waited > giveUpMs) throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs)

@@ -1,0 +1,57 @@
+// The few requests to a Docker engine that the quickstart makes by itself, so that what it shows does not come from the code it shows.
+import http from 'node:http'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { findPeers } from '../../scripts/peers/find-peers.ts'
+
+/** Asks the engine that `npm run peers` started, then those of the user. Answers the socket of the first that replies, or why none does. */
+export async function findEngine(): Promise<{ readonly socketPath: string; readonly version: string } | { readonly missing: string }> {
+  const { docker } = await findPeers()
+  const fromEnvironment = process.env.DOCKER_HOST
+  if (fromEnvironment !== undefined && !fromEnvironment.startsWith('unix://'))
+    return { missing: `DOCKER_HOST is ${new URL(fromEnvironment).protocol}, and only Unix sockets are spoken so far` }
+  const users = fromEnvironment?.slice('unix://'.length) ?? '/var/run/docker.sock'
+  const candidates = [
+    ...('facts' in docker ? [docker.facts.socket] : []),
+    users,
+    join(process.env.XDG_RUNTIME_DIR ?? '/nowhere', 'docker.sock'),
+    join(homedir(), '.docker/run/docker.sock'),
+  ]
+  for (const socketPath of candidates) {
+    try {
+      const { Version: version } = await ask<{ Version: string }>(socketPath, 'GET', '/version')
+      return { socketPath, version }
+    } catch {}
+  }
+  return { missing: `nothing answers at ${users}` }
+}
+
+export interface Body {
+  readonly type: 'application/json' | 'application/x-tar'
+  readonly bytes: Readable | string | Uint8Array
+}
+
+/** One request; rejects unless the engine answers with success. The caller reads the body. */
+export function call(socketPath: string, method: string, path: string, body?: Body): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = body ? { 'content-type': body.type } : {}
+    const request = http.request({ socketPath, method, path, headers, agent: false, timeout: 60_000 }, (response) => {
+      if ((response.statusCode ?? 500) < 300) return resolve(response)
+      text(response).then((answer) => reject(new Error(`${method} ${path}: ${response.statusCode} ${answer.trim()}`)), reject)
+    })
+    request.on('timeout', () => request.destroy(new Error(`${method} ${path}: no answer`)))
+    request.on('error', reject)
+    if (body === undefined) request.end()
+    else if (typeof body.bytes === 'string' || body.bytes instanceof Uint8Array) request.end(body.bytes)
+    else body.bytes.on('error', (error) => request.destroy(error)).pipe(request)
+  })
+}
+
+export async function ask<Answer>(socketPath: string, method: string, path: string, body?: unknown): Promise<Answer> {
+  const answer = await text(
+    await call(socketPath, method, path, body === undefined ? undefined : { type: 'application/json', bytes: JSON.stringify(body) }),
+  )
+  return (answer === '' ? undefined : JSON.parse(answer)) as Answer
+}

@@ -1,0 +1,41 @@
+import type { Provider } from '@holdfast/core/spec'
+
+/** What the quickstart protects: a volume of a Docker engine, or a disk image where there is none. */
+export interface Subject {
+  /** For people: `Docker volume shop-db-1a2b`. */
+  readonly title: string
+  /** Name under which the engine knows the provider. */
+  readonly providerName: string
+  /** Id of the workload. */
+  readonly id: string
+  /** The provider belongs to one engine, which disposes it: each engine gets a new one. */
+  newProvider(): Provider
+  /** Makes it, with sample content. Answers what is in it now. */
+  create(): Promise<string>
+  /** Changes some of the content. Answers what was changed. */
+  change(): Promise<string>
+  /** Saves all of it into a file that another program can compare. */
+  saveTo(file: string): Promise<void>
+  /** Flips one bit of one byte in it. Answers where. */
+  damage(): Promise<string>
+  /** Removes it, as a mishap would. */
+  lose(): Promise<void>
+  /** What is there now that this quickstart or Holdfast has made for it, one line for each kind of thing. */
+  listing(): Promise<readonly Listed[]>
+  /** Removes all of that. */
+  cleanUp(): Promise<void>
+}
+
+/** Things of one kind: `volumes`, and the names of ours among them. */
+export interface Listed {
+  readonly kind: string
+  readonly names: readonly string[]
+}
+
+/** What a subject is made of. */
+export interface SubjectOptions {
+  /** Of this run of the quickstart alone: part of every name and label. */
+  readonly unique: string
+  /** Scratch space. */
+  readonly folder: string
+}
