@@ -49,9 +49,10 @@ export function call(socketPath: string, method: string, path: string, body?: Bo
   })
 }
 
-export async function ask<Answer>(socketPath: string, method: string, path: string, body?: unknown): Promise<Answer> {
-  const answer = await text(
-    await call(socketPath, method, path, body === undefined ? undefined : { type: 'application/json', bytes: JSON.stringify(body) }),
-  )
-  return (answer === '' ? undefined : JSON.parse(answer)) as Answer
+/** One request whose answer is small: JSON, or nothing that matters. */
+export async function ask<Answer = void>(socketPath: string, method: string, path: string, body?: Body | object): Promise<Answer> {
+  const sent: Body | undefined = body === undefined || 'bytes' in body ? body : { type: 'application/json', bytes: JSON.stringify(body) }
+  const answer = await text(await call(socketPath, method, path, sent))
+  if (answer.includes('"errorDetail"')) throw new Error(`${method} ${path}: ${answer.trim()}`)
+  return (method === 'GET' ? JSON.parse(answer) : undefined) as Answer
 }

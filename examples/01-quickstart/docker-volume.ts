@@ -1,57 +1,119 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
-import { formatBytes } from '@holdfast/core'
 import { docker } from '@holdfast/provider-docker'
 import { ask, call } from './docker-engine.ts'
 import { writeDay, writeShop } from './sample-files.ts'
 import type { Listed, Subject, SubjectOptions } from './subject.ts'
 
-type Labelled = { readonly Id: string; readonly Name?: string; readonly Names?: readonly string[]; readonly RepoTags?: readonly string[] }
+interface OwnEngine {
+  readonly socketPath: string
+  readonly unique: string
+}
 
 /** A volume of a Docker engine. It is filled and read through a container that is never started, made of an empty image; nothing is pulled. */
 export function dockerVolume({ socketPath, unique, folder }: SubjectOptions & { readonly socketPath: string }): Subject {
+  const engine: OwnEngine = { socketPath, unique }
   const id = `shop-db-${unique}`
-  const label = `holdfast-quickstart=${unique}`
-  const engine = { socketPath, label, unique }
-  let day = 0
+  const sample = join(folder, 'sample')
+  const put = async <Result>(write: () => Promise<Result>): Promise<Result> => {
+    await mkdir(sample)
+    const result = await write()
+    await withHelper(engine, id, (helper) => putFolder(engine, helper, sample))
+    await rm(sample, { recursive: true })
+    return result
+  }
   return {
     title: `Docker volume ${id}`,
     providerName: 'docker',
     id,
+    copyName: 'tar',
     newProvider: () => docker({ socketPath }),
     async create() {
       await ask(socketPath, 'POST', '/volumes/create', { Name: id, Labels: { 'holdfast-quickstart': unique, tier: 'critical' } })
-      const sample = join(folder, 'sample')
-      const files = await writeShop(sample)
-      await putFolder(engine, id, sample)
-      await rm(sample, { recursive: true })
-      return `${files} files`
+      return put(() => writeShop(sample))
     },
-    async change() {
-      const sample = join(folder, 'sample')
-      await mkdir(sample)
-      const what = await writeDay(sample, ++day)
-      await putFolder(engine, id, sample)
-      await rm(sample, { recursive: true })
-      return what
-    },
-    saveTo: (file) => withHelper(engine, id, (path) => pipeTo(call(socketPath, 'GET', `${path}/archive?path=/data`), file)),
-    async damage() {
-      const sample = join(folder, 'damaged')
-      await mkdir(sample)
-      await withHelper(engine, id, async (path) => {
-        const unpack = spawn('tar', ['-C', sample, '--strip-components=1', '-x'], { stdio: ['pipe', 'inherit', 'inherit'] })
-        await pipeline(await call(socketPath, 'GET', `${path}/archive?path=/data/orders.db`), unpack.stdin)
-        await success(unpack, 'tar')
-      })
-      return 'orders.db'
-    },
-    lose: async () => void (await ask(socketPath, 'DELETE', `/volumes/${id}`)),
+    change: (day) => put(() => writeDay(sample, day)),
+    saveTo: (file) =>
+      withHelper(engine, id, async (helper) => {
+        await pipeline(await call(socketPath, 'GET', `/containers/${helper}/archive?path=/data`), createWriteStream(file))
+      }),
+    damage: () =>
+      withHelper(engine, id, async (helper) => {
+        const tar = await buffer(await call(socketPath, 'GET', `/containers/${helper}/archive?path=/data/orders.db`))
+        const middle = tar.length >> 1
+        tar[middle] = (tar[middle] ?? 0) ^ 1
+        await ask(socketPath, 'PUT', `/containers/${helper}/archive?path=/data`, { type: 'application/x-tar', bytes: tar })
+        return 'in the middle of orders.db'
+      }),
+    lose: () => ask(socketPath, 'DELETE', `/volumes/${id}`),
     listing: () => listing(engine),
-    async cleanUp() {},
+    cleanUp: () => cleanUp(engine),
   }
+}
+
+async function putFolder({ socketPath }: OwnEngine, helper: string, folder: string): Promise<void> {
+  const tar = spawn('tar', ['-C', folder, '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [[code]] = await Promise.all([
+    once(tar, 'close'),
+    ask(socketPath, 'PUT', `/containers/${helper}/archive?path=/data`, { type: 'application/x-tar', bytes: tar.stdout }),
+  ])
+  if (code !== 0) throw new Error(`tar ended with ${code}`)
+}
+
+/** A container that is never started, with the volume at `/data`: the engine's archive requests work on it all the same. */
+async function withHelper<Result>({ socketPath, unique }: OwnEngine, volume: string, use: (helper: string) => Promise<Result>): Promise<Result> {
+  const [helper, image] = [`quickstart-${unique}`, `quickstart-${unique}:empty`]
+  const label = encodeURIComponent(`LABEL holdfast-quickstart=${unique}`)
+  const emptyTar = { type: 'application/x-tar', bytes: new Uint8Array(1024) } as const
+  await ask(socketPath, 'POST', `/images/create?fromSrc=-&repo=quickstart-${unique}&tag=empty&changes=${label}`, emptyTar)
+  try {
+    const settings = {
+      Image: image,
+      Cmd: ['never-started'],
+      Labels: { 'holdfast-quickstart': unique },
+      HostConfig: { NetworkMode: 'none', Mounts: [{ Type: 'volume', Source: volume, Target: '/data', VolumeOptions: { NoCopy: true } }] },
+    }
+    await ask(socketPath, 'POST', `/containers/create?name=${helper}`, settings)
+    return await use(helper)
+  } finally {
+    await ask(socketPath, 'DELETE', `/containers/${helper}?force=1`).catch(() => undefined)
+    await ask(socketPath, 'DELETE', `/images/${image}`).catch(() => undefined)
+  }
+}
+
+interface Thing {
+  readonly Id?: string
+  readonly Name?: string
+  readonly Names?: readonly string[]
+  readonly RepoTags?: readonly string[] | null
+  readonly Labels?: { readonly [name: string]: string } | null
+}
+
+/** By their labels: those of the quickstart, and those that Holdfast writes on what it makes (`holdfast.system`). */
+async function listing({ socketPath, unique }: OwnEngine): Promise<readonly Listed[]> {
+  const { Volumes: volumes } = await ask<{ readonly Volumes: readonly Thing[] | null }>(socketPath, 'GET', '/volumes')
+  const containers = await ask<readonly Thing[]>(socketPath, 'GET', '/containers/json?all=1')
+  const images = await ask<readonly Thing[]>(socketPath, 'GET', '/images/json')
+  const ours = (things: readonly Thing[] | null) =>
+    (things ?? [])
+      .filter(({ Labels: labels }) => Object.values(labels ?? {}).some((value) => value.includes(unique)))
+      .map(({ Id: id, Name: name, Names: names, RepoTags: tags }) => name ?? names?.[0]?.slice(1) ?? tags?.[0] ?? id ?? '')
+  return [
+    { kind: 'volumes', names: ours(volumes) },
+    { kind: 'containers', names: ours(containers) },
+    { kind: 'images', names: ours(images) },
+  ]
+}
+
+async function cleanUp(engine: OwnEngine): Promise<void> {
+  const [volumes, containers, images] = await listing(engine)
+  const remove = (path: string) => ask(engine.socketPath, 'DELETE', path)
+  for (const name of containers?.names ?? []) await remove(`/containers/${name}?force=1`)
+  for (const name of volumes?.names ?? []) await remove(`/volumes/${name}`)
+  for (const name of images?.names ?? []) await remove(`/images/${name}`)
 }

@@ -8,12 +8,14 @@ export interface Subject {
   readonly providerName: string
   /** Id of the workload. */
   readonly id: string
+  /** Ending of the files that `saveTo` makes. */
+  readonly copyName: 'tar' | 'img'
   /** The provider belongs to one engine, which disposes it: each engine gets a new one. */
   newProvider(): Provider
   /** Makes it, with sample content. Answers what is in it now. */
   create(): Promise<string>
-  /** Changes some of the content. Answers what was changed. */
-  change(): Promise<string>
+  /** Changes some of the content, otherwise on each day. Answers what was changed. */
+  change(day: number): Promise<string>
   /** Saves all of it into a file that another program can compare. */
   saveTo(file: string): Promise<void>
   /** Flips one bit of one byte in it. Answers where. */

@@ -26,7 +26,8 @@ async function randomId(transaction: Parameters<SqlPlatform['newId']>[0]): Promi
 /** How one SQLite file serves as a catalog. */
 export function sqlitePlatform({ file, waitMs, clock }: SqlitePlatformOptions): SqlPlatform {
   const tries = Math.max(1, Math.ceil(waitMs / (busyTimeoutMs + pauseMs)))
-  const pause = (signal: AbortSignal): Promise<void> => (clock ?? systemClock).sleep(pauseMs, { signal }).catch(() => throwIfAborted(signal))
+  const pause = (signal: AbortSignal): Promise<void> =>
+    (clock ?? systemClock).sleep(pauseMs, { signal }).catch(() => throwIfAborted(signal))
   const busy = (opening: boolean, cause: unknown): HoldfastError =>
     new HoldfastError(
       opening ? 'DATABASE_LOCKED' : 'STORE_BUSY',

@@ -109,6 +109,7 @@ async function createRepositoryFile(parts: EngineParts, name: string, options: C
     if (bytes === undefined) throw error
     const found = decodeRepositoryFile(bytes)
     if (found.owner !== storeId) throw foreign(parts, name, found)
+    await repositoryNamed(parts, name).sync('', options)
     return found
   }
 }

@@ -25,7 +25,14 @@ notifierContract({
 
 it('writes one line, whatever the text holds', async () => {
   const lines: string[] = []
-  const notification = { id: 'n', at: '2026-11-20T02:30:00.000Z', severity: 'error', type: 't', text: 'first\nsecond\u2028third', data: null } as const
+  const notification = {
+    id: 'n',
+    at: '2026-11-20T02:30:00.000Z',
+    severity: 'error',
+    type: 't',
+    text: 'first\nsecond\u2028third',
+    data: null,
+  } as const
   await consoleNotifier({ write: (line) => lines.push(line) }).send(notification, { signal: new AbortController().signal })
   expect(lines).toEqual(['2026-11-20T02:30:00.000Z error   first second third'])
 })

@@ -30,6 +30,6 @@ export function consoleNotifier(options: ConsoleNotifierOptions): Notifier {
 
 /** A text that came from elsewhere must not look like lines of its own. */
 function lineOf({ at, severity, text }: Notification): string {
-  const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
+  const control = /[\p{Cc}\u2028\u2029]+/gu
   return `${at} ${severity.padEnd(7)} ${text.replace(control, ' ')}`
 }

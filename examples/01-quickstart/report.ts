@@ -1,0 +1,29 @@
+import { formatDuration } from '@holdfast/core'
+import type { Listed } from './subject.ts'
+
+const width = 92
+
+/** Prints for people: numbered steps, what came of each, and how long it took. */
+export function createReport(write: (line: string) => void) {
+  let steps = 0
+  const say = (text = '') => write(text)
+  return {
+    say,
+    detail: (text: string) => say(`     ${text}`),
+    /** Runs one step; the text it resolves with is printed with the time it took. */
+    async step(title: string, work: () => Promise<string>): Promise<void> {
+      const begin = performance.now()
+      say()
+      say(`${String(++steps).padStart(2)}. ${title}`)
+      const came = await work()
+      say(`     ${came.padEnd(width - 5)} ${formatDuration(performance.now() - begin).padStart(8)}`)
+    },
+  }
+}
+
+export type Report = ReturnType<typeof createReport>
+
+/** `volumes none, containers holdfast-1-read, images none` */
+export function told(listed: readonly Listed[]): string {
+  return listed.map(({ kind, names }) => `${kind} ${names.length === 0 ? 'none' : names.join(' ')}`).join(', ')
+}
