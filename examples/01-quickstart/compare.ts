@@ -14,7 +14,11 @@ export interface Opinion {
 export async function compare(folder: string, original: string, restored: string): Promise<readonly Opinion[]> {
   const opinions: Opinion[] = []
   const bytes = await run(folder, 'cmp', [original, restored])
-  opinions.push(bytes.code === 0 ? { ...bytes, lines: ['no difference'], identical: true } : { ...bytes, ...(bytes.code === 1 && { identical: false }) })
+  opinions.push(
+    bytes.code === 0
+      ? { ...bytes, lines: ['no difference'], identical: true }
+      : { ...bytes, ...(bytes.code === 1 && { identical: false }) },
+  )
   const sums = await run(folder, 'sha256sum', [original, restored])
   const [one, other] = sums.lines.map((line) => line.split(' ')[0])
   opinions.push(sums.code === 0 ? { ...sums, identical: one === other } : sums)
@@ -27,7 +31,11 @@ export async function compare(folder: string, original: string, restored: string
   return opinions
 }
 
-function run(folder: string, program: string, words: readonly string[]): Promise<{ readonly command: string; readonly code: number; readonly lines: readonly string[] }> {
+function run(
+  folder: string,
+  program: string,
+  words: readonly string[],
+): Promise<{ readonly command: string; readonly code: number; readonly lines: readonly string[] }> {
   const command = [program, ...words].join(' ')
   return new Promise((resolve) => {
     execFile(program, [...words], { cwd: folder, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {

@@ -66,7 +66,11 @@ async function putFolder({ socketPath }: OwnEngine, helper: string, folder: stri
 }
 
 /** A container that is never started, with the volume at `/data`: the engine's archive requests work on it all the same. */
-async function withHelper<Result>({ socketPath, unique }: OwnEngine, volume: string, use: (helper: string) => Promise<Result>): Promise<Result> {
+async function withHelper<Result>(
+  { socketPath, unique }: OwnEngine,
+  volume: string,
+  use: (helper: string) => Promise<Result>,
+): Promise<Result> {
   const [helper, image] = [`quickstart-${unique}`, `quickstart-${unique}:empty`]
   const label = encodeURIComponent(`LABEL holdfast-quickstart=${unique}`)
   const emptyTar = { type: 'application/x-tar', bytes: new Uint8Array(1024) } as const

@@ -1,44 +1,100 @@
 // npm run quickstart [-- --prove] [-- --disk]
-//   --prove  flips one bit of the restored copy: the comparison must find it
-//   --disk   protects a disk image also where a Docker engine is
-import { spawn } from 'node:child_process'
+//   --prove  flips one bit of the restored copy: the comparison must find it, and this ends with 1
+//   --disk   protects a disk image, also where there is a Docker engine
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type BackupOutcome, type Engine, formatBytes } from '@holdfast/core'
-import { compare } from './compare.ts'
+import { formatDuration } from '@holdfast/core'
 import { findEngine } from './docker-engine.ts'
-import { createReport, type Report, told } from './report.ts'
-import { backupFolder, catalogFile, openEngine, type QuickstartSetup, subjectOf } from './setup.ts'
-import type { Listed, Subject } from './subject.ts'
+import { createReport, told } from './report.ts'
+import { subjectOf } from './setup.ts'
+import * as steps from './steps.ts'
 
 const prove = process.argv.includes('--prove')
-const report: Report = createReport((line) => process.stdout.write(`${line}\n`))
+const interrupted = new AbortController()
+const report = createReport((line) => process.stdout.write(`${line}\n`), interrupted.signal)
 
-/** Everything that must be ended or removed, whatever happens. */
-interface World {
-  readonly setup: QuickstartSetup
-  readonly subject: Subject
-  engine?: Engine
-  child?: ReturnType<typeof spawn>
+async function run(world: steps.World): Promise<string> {
+  const { subject } = world
+  let content = ''
+  await report.step(`Make ${subject.title}`, async () => {
+    content = await subject.create()
+    return content
+  })
+  await report.step('Protect it', async () => {
+    await steps.startEngine(world)
+    return steps.protect(world)
+  })
+  await report.step('Change it', () => subject.change(1))
+  await report.step('Protect it again', () => steps.protect(world))
+  await report.step('Change it, and kill the process in the middle of the next backup', async () => {
+    await subject.change(2)
+    return steps.killInTheMiddle(world)
+  })
+  await report.step('Recover', () => steps.recover(world))
+  await report.step('Lose it, and the catalog of the backups too', () => steps.loseEverything(world))
+  await report.step('Find the backups again, with an empty catalog', () => steps.rescan(world))
+  await report.step('Read every stored byte again', () => steps.verify(world))
+  await report.step('Restore it', () => steps.restore(world))
+  if (prove) await report.step('Flip one bit of the restored copy', () => subject.damage())
+  let verdict = ''
+  await report.step('Let other programs compare', async () => {
+    verdict = await steps.judge(world)
+    return verdict
+  })
+  return `${subject.title}, ${content}: ${verdict}`
 }
 
 async function main(): Promise<void> {
   const begin = performance.now()
-  report.say('Protects something, kills itself in the middle of a backup, loses all but the backups, restores, and lets other programs compare.')
-  const found = process.argv.includes('--disk') ? { missing: 'a disk image was asked for' } : await findEngine()
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-quickstart-'))
+  report.say('Protect something, die in the middle of a backup, lose everything but the backups, restore, compare.')
+  const found = process.argv.includes('--disk') ? { missing: '--disk' } : await findEngine()
   const unique = randomBytes(4).toString('hex')
+  const folder = join(tmpdir(), `holdfast-quickstart-${unique}`)
   const setup = { unique, folder, ...('socketPath' in found && { socketPath: found.socketPath }) }
-  const world: World = { setup, subject: subjectOf(setup) }
-  report.say()
-  if ('missing' in found) report.say(`No Docker volume (${found.missing}): a disk image is protected.`)
-  else report.say(`Docker engine ${found.version} at ${found.socketPath}`)
-  const before = await listing(world)
-  report.say(`There before: ${told(before)}`)
-  ...
+  const world: steps.World = { setup, subject: subjectOf(setup), report }
+  const listing = async () =>
+    told([...(await world.subject.listing()), { kind: 'temporary folder', names: existsSync(folder) ? [folder] : [] }])
+  report.say(
+    'missing' in found
+      ? `No Docker engine (${found.missing}): a disk image it is.`
+      : `Docker engine ${found.version} at ${found.socketPath}`,
+  )
+  report.say(`There before: ${await listing()}`)
+
+  let last = ''
+  const running = (async () => {
+    await mkdir(folder, { mode: 0o700 })
+    last = await run(world)
+  })()
+  const aborted = new Promise<never>((_, reject) => interrupted.signal.addEventListener('abort', () => reject(interrupted.signal.reason)))
+  try {
+    await Promise.race([running, aborted])
+  } finally {
+    await cleanUp(world, running)
+    report.say()
+    report.say(`There after:  ${await listing()}`)
+  }
+  report.say(`All of it took ${formatDuration(performance.now() - begin)}.`)
+  report.say(last)
+  if (!last.endsWith('identical')) process.exitCode = 1
+}
+
+/** On every way out, also Ctrl-C: ends what runs, then removes what this run has made, and nothing else. */
+async function cleanUp(world: steps.World, running: Promise<void>): Promise<void> {
+  world.child?.kill('SIGKILL')
+  await steps.stopEngine(world)
+  await Promise.race([running.catch(() => undefined), new Promise((resolve) => setTimeout(resolve, 10_000).unref())])
+  await world.subject.cleanUp()
+  await rm(world.setup.folder, { recursive: true, force: true })
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort(new Error(`stopped by ${signal}`)))
+try {
+  await main()
+} catch (error) {
+  report.say(error instanceof Error ? `Failed: ${interrupted.signal.aborted ? error.message : error.stack}` : String(error))
+  process.exit(interrupted.signal.aborted ? 130 : 2)
 }

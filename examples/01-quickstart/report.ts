@@ -3,8 +3,8 @@ import type { Listed } from './subject.ts'
 
 const width = 92
 
-/** Prints for people: numbered steps, what came of each, and how long it took. */
-export function createReport(write: (line: string) => void) {
+/** Prints for people: numbered steps, what came of each, and how long it took. No step begins after an abort. */
+export function createReport(write: (line: string) => void, signal: AbortSignal) {
   let steps = 0
   const say = (text = '') => write(text)
   return {
@@ -12,6 +12,7 @@ export function createReport(write: (line: string) => void) {
     detail: (text: string) => say(`     ${text}`),
     /** Runs one step; the text it resolves with is printed with the time it took. */
     async step(title: string, work: () => Promise<string>): Promise<void> {
+      signal.throwIfAborted()
       const begin = performance.now()
       say()
       say(`${String(++steps).padStart(2)}. ${title}`)

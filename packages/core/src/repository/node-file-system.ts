@@ -16,6 +16,7 @@ import {
   unlink,
 } from 'node:fs/promises'
 import type { FileSystem, FileSystemEntry, OpenFile } from '../spec/file-system.ts'
+import { directWriter } from './direct-writer.ts'
 
 const flags = {
   // Without O_NONBLOCK a hostile named pipe would hold the reader for ever; regular files do not care.
@@ -28,7 +29,10 @@ const flags = {
 /** The file system of this machine. */
 export function nodeFileSystem(): FileSystem {
   return {
-    open: async (path, how) => openFile(await open(path, flags[how], 0o600)),
+    open: async (path, how) => {
+      const handle = await open(path, flags[how], 0o600)
+      return how === 'create' ? createdFile(handle, path) : openFile(handle)
+    },
     link,
     rename,
     unlink,
@@ -54,6 +58,22 @@ function openFile(handle: FileHandle): OpenFile {
     sync: () => handle.sync(),
     stat: async () => entryOf(await handle.stat()),
     close: () => handle.close(),
+  }
+}
+
+/** A new file is written from its beginning to its end, once. */
+function createdFile(handle: FileHandle, path: string): OpenFile {
+  const writer = directWriter(handle, path)
+  return {
+    ...openFile(handle),
+    write: (bytes) => writer.write(bytes),
+    async close() {
+      try {
+        await writer.close()
+      } finally {
+        await handle.close()
+      }
+    },
   }
 }
 

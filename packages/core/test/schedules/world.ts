@@ -1,0 +1,195 @@
+import { codeOf, HoldfastError, type Lease, type ManifestRef, type Outcome, type PointRow, type Run } from '@holdfast/core/spec'
+import {
+  countingIds,
+  type FaultyRepository,
+  faultyRepository,
+  type MemoryPlatform,
+  type MemoryStore,
+  memoryPlatform,
+  memoryStore,
+  type ProviderShape,
+  providerShapes,
+  type Random,
+  scriptedProvider,
+  seededRandom,
+} from '@holdfast/testkit'
+import { createEngine } from '../../src/engine/create-engine.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { manifestPath } from '../../src/model/names.ts'
+import { createLedger, type Ledger, stateOf } from './ledger.ts'
+import { createTraffic, type Process, quiet, type Traffic } from './traffic.ts'
+import { platformView, repositoryView, type StoreObserver, storeView } from './views.ts'
+
+export const leaseMs = 4_000
+export const graceMs = 3_600_000
+
+export interface WorkloadOfWorld {
+  readonly provider: string
+  readonly id: string
+  readonly shape: ProviderShape
+}
+
+/** A process with its engine. */
+export interface Node extends Process {
+  readonly engine: Engine
+  readonly store: MemoryStore
+  started: boolean
+}
+
+/** Everything one schedule plays with. */
+export interface World {
+  readonly random: Random
+  readonly traffic: Traffic
+  readonly repository: FaultyRepository
+  readonly disk: { mounted: boolean; full: boolean }
+  readonly platform: MemoryPlatform
+  readonly workloads: readonly WorkloadOfWorld[]
+  readonly ledger: Ledger
+  readonly coverage: Set<string>
+  store: MemoryStore
+  /** The highest number of nodes ever made, for their names. */
+  nodes: number
+  violation: string | undefined
+  say(text: string): void
+  makeStore(): MemoryStore
+  makeNode(options?: { readonly store: MemoryStore; readonly name: string }): Promise<Node>
+  violate(text: string): void
+}
+
+const usualFaults = { lostRequest: 0.006, lostAnswer: 0.01, lateRequest: 0.05, doubledRequest: 0.15, ownExists: 0.03, diskFull: 0.004, failed: 0.002, listLag: 0.3, lagMs: 500 }
+const platformFaults = { requestLost: 0.006, answerLost: 0.006, late: 0.01, doubled: 0.03, broken: 0.004, cut: 0.004 }
+
+export function createWorld(seed: number, trace?: (text: string) => void): World {
+  const random = seededRandom(seed)
+  const say = (text: string) => trace?.(`${String(world.traffic.step).padStart(4)} ${text}`)
+  const traffic = createTraffic(random.fork('traffic'), trace && say)
+  const repository = faultyRepository({ random: random.fork('repository'), clock: traffic.clock, faults: usualFaults })
+  const platform = memoryPlatform({ random: random.fork('platform'), clusters: 2, fileBytes: 300, faults: platformFaults })
+  const coverage = new Set<string>()
+  const violate = (text: string) => {
+    world.violation ??= text
+    say(`VIOLATION ${text}`)
+  }
+  const ids = countingIds('i')
+  const busyResources = random.chance(0.5)
+  const makeStore = () => memoryStore({ clock: traffic.clock, ids })
+  const workloads = makeWorkloads(random.fork('workloads'), platform)
+  const world: World = {
+    random: random.fork('driver'),
+    traffic,
+    repository,
+    disk: { mounted: true, full: false },
+    platform,
+    workloads,
+    ledger: createLedger(repository, violate),
+    coverage,
+    store: makeStore(),
+    nodes: 0,
+    violation: undefined,
+    say,
+    makeStore,
+    makeNode: (options) => makeNode(world, ids, busyResources, options),
+    violate,
+  }
+  return world
+}
+
+function makeWorkloads(random: Random, platform: MemoryPlatform): readonly WorkloadOfWorld[] {
+  const first = random.pick(providerShapes)
+  const second = random.pick(providerShapes.filter((shape) => shape !== first))
+  return [first, second].map((shape, index) => {
+    const name = `w${index}`
+    if (shape === 'tarVolume') return { provider: shape.toLowerCase(), shape, id: platform.addVolume(name) }
+    if (shape === 'tarProject') return { provider: shape.toLowerCase(), shape, id: platform.addProject(name) }
+    return { provider: shape.toLowerCase(), shape, id: platform.addMachine(name, 1) }
+  })
+}
+
+async function makeNode(
+  world: World,
+  ids: { next(): string },
+  busyResources: boolean,
+  options: { readonly store: MemoryStore; readonly name: string } | undefined,
+): Promise<Node> {
+  const { traffic } = world
+  const store = options?.store ?? world.store
+  const process: Process = { name: options?.name ?? `node-${++world.nodes}`, dead: false, frozenUntil: 0 }
+  const platform = platformView(world.platform, process, traffic)
+  const changed = (label: string) => {
+    if (!label.startsWith('put visible') || label.endsWith('.json')) world.ledger.inspect()
+  }
+  const view = storeView(store, process, traffic, observerOf(world, store))
+  const runs = busyResources ? view.runs : { ...view.runs, create: withoutResources(view.runs.create) }
+  const wasOpen = traffic.open
+  traffic.open = true
+  const made = createEngine({
+    name: process.name,
+    system: options?.name ?? 'holdfast',
+    store: { ...view, runs },
+    repositories: { main: repositoryView(world.repository, process, traffic, world.disk, changed) },
+    providers: Object.fromEntries(world.workloads.map(({ provider, shape }) => [provider, scriptedProvider(platform, { shape, name: provider })])),
+    clock: traffic.clockOf(process),
+    ids,
+    leaseMs,
+    graceMs,
+    retry: { maxFailures: 40, delayMs: 5 },
+    concurrency: 2,
+    ...(process.name === 'trace' && {}),
+  })
+  const engine = await made
+  await quiet()
+  traffic.open = wasOpen
+  return Object.assign(process, { engine, store, started: false })
+}
+
+/** Half of the schedules run without any exclusive resource: safety must not need it. */
+function withoutResources(create: Node['store']['runs']['create']): Node['store']['runs']['create'] {
+  return (requests, options) => create(requests.map((request) => ({ ...request, resources: [] })), options)
+}
+
+/** Keeps the ledger in step with what the store acknowledges, and counts what the schedules reach. */
+function observerOf(world: World, store: MemoryStore): StoreObserver {
+  return (method, given, result, error) => {
+    if (error !== undefined) {
+      if (codeOf(error) === 'STALE_LEASE') world.coverage.add('stale write refused')
+      return
+    }
+    if (method === 'runs.take') {
+      for (const run of result as readonly Run[]) if (run.attempt > 1) world.coverage.add('takeover or retry')
+      for (const run of result as readonly Run[]) world.say(`take ${run.key} attempt ${run.attempt}`)
+    }
+    if (world.store !== store) return
+    if (method === 'runs.finish') noteFinish(world, store, given[0] as Lease, given[1] as Outcome)
+    if (method === 'runs.save') noteTarget(world, given[1] as { readonly target?: ManifestRef | null })
+    if (method === 'points.sync' && result === true) world.ledger.finished(store, given[4] as readonly PointRow[])
+    if (method === 'points.condemn' && result === true) {
+      world.coverage.add('points condemned')
+      world.say(`condemn ${(given[4] as readonly ManifestRef[]).map((ref) => manifestPath(ref.folder, ref.number)).join(' ')}`)
+      world.ledger.condemned(store, given[4] as readonly ManifestRef[])
+    }
+    if (method === 'points.forget') world.coverage.add('prune deletes')
+  }
+}
+
+function noteFinish(world: World, store: MemoryStore, lease: Lease, outcome: Outcome): void {
+  const run = stateOf(store).runs.get(lease.runId)
+  world.say(`finish ${run?.key} ${outcome.state}${'error' in outcome ? ` ${JSON.stringify(outcome.error)}` : ''}`)
+  if (outcome.state !== 'succeeded') return
+  world.coverage.add(`${run?.operation} succeeded`)
+  world.ledger.finished(store, outcome.points)
+  for (const point of outcome.points) {
+    const manifest = world.ledger.current().get(point.folder)
+    if (manifest && manifest.attempt !== lease.attempt) world.coverage.add('commit adopted')
+  }
+}
+
+function noteTarget(world: World, { target }: { readonly target?: ManifestRef | null }): void {
+  if (!target) return
+  const path = manifestPath(target.folder, target.number)
+  const bytes = world.repository.snapshot().get(path)
+  if (bytes && bytes.length > 0) world.coverage.add('commit found by probe')
+}
+
+export function busy(what: string): HoldfastError {
+  return new HoldfastError('STORE_BUSY', `${what}: injected`)
+}
