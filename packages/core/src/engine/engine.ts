@@ -102,20 +102,33 @@ export type RunOrder = {
   readonly [field: string]: unknown
 }
 
-/** Protects workloads: composes a store, repositories and providers, and runs operations on them. */
+/**
+ * Protects workloads: composes a store, repositories and providers, and runs operations on them.
+ *
+ * Every operation is a run in the store, so it survives this process: whoever starts the engine next settles it and, where it was not finished, tries
+ * again. Methods that return a {@link RunHandle} return at once; awaiting the handle gives the result, or throws the run's error as a `HoldfastError`.
+ * INVALID_OPTIONS comes from the handle too. All methods but `stop` reject with ENGINE_STOPPED once the engine was stopped.
+ */
 export interface Engine extends AsyncDisposable {
-  /** Recovers what was interrupted, then works off queued runs until {@link stop}. Resolves when recovery is done. */
+  /**
+   * Recovers what was interrupted, then works off queued runs until {@link stop}. Resolves when recovery is done; calling it again changes nothing. A
+   * platform or repository that cannot be reached is a `warning` event, not a rejection.
+   */
   start(): Promise<void>
-  /** Takes nothing new, stops what runs so that it can go on later, and disposes what the engine was given. */
+  /**
+   * Takes nothing new, stops what runs so that it goes on later (it costs no failure), and disposes what the engine was given. `graceMs` is how long
+   * running work may take to stop; default 30,000. An engine is not started again.
+   */
   stop(options?: { readonly graceMs?: number }): Promise<void>
-  /** Resolves when nothing queued is due, nothing runs and nothing is left to undo. */
+  /** Resolves when nothing queued is due, nothing runs on any node and nothing is left to undo. Rejects with the signal's reason when it aborts. */
   idle(options?: Partial<CallOptions>): Promise<void>
-  /** Settles what dead processes have left, then removes leftovers. `start` does it first. */
+  /** Settles what dead processes have left, then removes leftovers from platforms and repositories. `start` does it first. May be called at any time. */
   recover(): Promise<void>
-  /** Runs a plan now: one backup for each of its workloads. */
+  /** Runs a plan now: one backup for each of its workloads. NOT_FOUND if there is no such plan. */
   runPlan(id: string): RunHandle<readonly BackupOutcome[]>
+  /** Brings a workload back: by default from its newest good point, under its old name, onto the provider it came from. */
   restore(workload: WorkloadRef, options?: RestoreOptions): RunHandle<RestoreOutcome>
-  /** Reads every byte again. Damage is a finding, not an error. */
+  /** Reads every byte again (`mode: 'quick'`: names and sizes). Damage is a finding and quarantines the point; it is not an error. */
   verify(options: {
     readonly repository: string
     readonly workload?: WorkloadRef
@@ -123,26 +136,34 @@ export interface Engine extends AsyncDisposable {
     readonly mode?: 'quick' | 'full'
     readonly key?: string
   }): RunHandle<VerifyOutcome>
-  /** Deletes the named points and nothing else. */
+  /** Deletes the named points and nothing else. POINT_NEEDED when one is pinned, held or built on; IN_USE when a run reads it. */
   prune(options: { readonly repository: string; readonly points: readonly string[]; readonly key?: string }): RunHandle<PruneOutcome>
-  /** Makes the catalog say what the repository holds. */
+  /** Makes the catalog say what the repository holds; deletes nothing. `takeOver`: id of the owning store that is gone for good; this one becomes the owner. */
   rescan(options: { readonly repository: string; readonly takeOver?: string; readonly key?: string }): RunHandle<RescanOutcome>
-  /** Any operation as plain data, for orchestrators. The same key attaches to the same run. */
+  /** Any operation as plain data, for orchestrators. The same key attaches to the same run, also from another process and after it has ended. */
   run(order: RunOrder): RunHandle<Json>
+  /** A run by its id or key, as plain data; undefined if there is none. */
   getRun(idOrKey: string): Promise<RunView | undefined>
+  /** Stores a plan under this name, over an older one. The provider parses its options now: INVALID_OPTIONS names the path of a mistake. */
   putPlan(id: string, plan: PlanInput): Promise<Plan>
+  /** Removes a stored plan; its points stay. Nothing happens if there is none. */
   removePlan(id: string): Promise<void>
+  /** All plans, by name; those given in code win over stored ones. */
   plans(): Promise<readonly { readonly id: string; readonly plan: Plan }[]>
-  /** Newest first. */
+  /** Points as the catalog knows them, newest first within a workload. */
   points(filter: { readonly repository: string; readonly workload?: WorkloadRef }): Promise<readonly PointInfo[]>
-  /** A pinned point is never deleted. Acknowledged means durable in the repository. */
+  /** A pinned point is never deleted. Acknowledged means durable in the repository. POINT_CONDEMNED when it is being deleted already. */
   pin(point: PointChoice, reason: string): Promise<void>
+  /** Takes a pin off. Nothing happens if there is none. */
   unpin(point: PointChoice): Promise<void>
   /** Held points are not deleted before `until` (ISO 8601 UTC). */
   hold(point: PointChoice, until: string): Promise<void>
+  /** Ends a hold. Nothing happens if there is none. */
   release(point: PointChoice): Promise<void>
   /** For a point that was mended by hand: verify it afterwards. */
   liftQuarantine(point: PointChoice): Promise<void>
+  /** Calls `listener` at each event of this process. A listener that throws becomes a line in the log and never a failed run. */
   on<Name extends EventName>(name: Name, listener: EventListener<Name>): void
+  /** Takes a listener off. */
   off<Name extends EventName>(name: Name, listener: EventListener<Name>): void
 }

@@ -27,7 +27,9 @@ export interface EngineEvents {
   warning: { readonly code: string; readonly message: string; readonly cause?: unknown }
 }
 
+/** Name of an event. */
 export type EventName = keyof EngineEvents
+/** Hears one kind of event. What it returns is not used; a promise that rejects is treated like a throw. */
 export type EventListener<Name extends EventName> = (event: EngineEvents[Name]) => void
 
 /** Listeners are guests: one that throws becomes a warning in the log and never a failed backup. */

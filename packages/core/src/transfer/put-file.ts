@@ -1,5 +1,5 @@
 import type { StoredFileEntry } from '../model/manifest.ts'
-import { HoldfastError } from '../spec/errors.ts'
+import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Repository } from '../spec/repository.ts'
 import { measured } from './chunks.ts'
 import type { Scope } from './scope.ts'
@@ -31,8 +31,11 @@ export async function putFile(
   return { path: itemPath(target, name), size: stored.size, sha256: stored.sha256 ?? measure.sha256 }
 }
 
-/** As {@link putFile} for bytes that are hashed elsewhere: the caller checks the size. */
-export function putBytes(
+/**
+ * As {@link putFile} for bytes that are hashed elsewhere: the caller checks the size. EXISTS is retryable here: a network may have repeated our own
+ * request, or a late request of a lost attempt took the name; the next attempt writes under the next number.
+ */
+export async function putBytes(
   target: Target,
   name: string,
   chunks: AsyncIterable<Uint8Array>,
@@ -41,7 +44,16 @@ export function putBytes(
 ): Promise<{ readonly size: number; readonly sha256?: string }> {
   const path = repositoryPath(target.folder, itemPath(target, name))
   const options = { signal: scope.signal, ifAbsent: true, ...(size !== undefined && { size }) }
-  return target.repository.put(path, chunks, options)
+  try {
+    return await target.repository.put(path, chunks, options)
+  } catch (error) {
+    if (codeOf(error) !== 'EXISTS') throw error
+    throw new HoldfastError('EXISTS', `${path} was written already: by a repeated request of this attempt or by a lost one.`, {
+      cause: error,
+      details: { path },
+      retryable: true,
+    })
+  }
 }
 
 /** A repository that takes no bytes any more counts as stalled; making what it took durable may last. */

@@ -41,6 +41,8 @@ export interface Ledger {
   readonly pinned: Set<string>
   /** Current manifest of each point folder, as of the last inspection. */
   current(): ReadonlyMap<string, Manifest>
+  /** Every file that a live manifest names, as of the last inspection. */
+  files(): ReadonlySet<string>
   inspect(): void
   finished(store: MemoryStore, rows: readonly ManifestRef[]): void
   condemned(store: MemoryStore, manifests: readonly ManifestRef[]): void
@@ -51,16 +53,21 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
   const pinned = new Set<string>()
   const seen = new WeakMap<Uint8Array, SeenManifest>()
   let current = new Map<string, Manifest>()
+  let named = new Set<string>()
 
   function inspect(): void {
     const files = repository.snapshot()
     current = new Map()
+    named = new Set()
     const made = new Map<string, number>()
     for (const [path, bytes] of files) {
       const parsed = parsedPath(path)
       if (parsed.kind !== 'manifest' || bytes.length === 0) continue
       const { manifest, files: known } = look(files, path, bytes, parsed)
-      for (const [file, before] of known) if (!before || files.get(file) !== before) violate(`half-visible point: ${path} lacks ${file}`)
+      for (const [file, before] of known) {
+        named.add(file)
+        if (!before || files.get(file) !== before) violate(`half-visible point: ${path} lacks ${file}`)
+      }
       const best = current.get(parsed.folder)
       if (!best || best.number < manifest.number) current.set(parsed.folder, manifest)
       const count = (made.get(manifest.runKey) ?? 0) + 1
@@ -94,6 +101,7 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
     must,
     pinned,
     current: () => current,
+    files: () => named,
     inspect,
     finished(store, rows) {
       const { points } = stateOf(store)

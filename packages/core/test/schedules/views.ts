@@ -26,7 +26,7 @@ export function storeView(store: MemoryStore, process: Process, traffic: Traffic
     return result
   }
   async function* list(label: string, act: () => unknown, given: readonly unknown[]) {
-    const found = (await around(label, () => Array.fromAsync(act() as AsyncIterable<unknown>), given)) as readonly unknown[]
+    const found = (await around(label, () => collect(act() as AsyncIterable<unknown>), given)) as readonly unknown[]
     yield* found
   }
   const part = (name: (typeof storeParts)[number]) =>
@@ -98,4 +98,10 @@ export function repositoryView(
     }
     return passed ? passed.then(missing) : missing()
   })
+}
+
+async function collect(values: AsyncIterable<unknown>): Promise<readonly unknown[]> {
+  const found: unknown[] = []
+  for await (const value of values) found.push(value)
+  return found
 }

@@ -134,7 +134,6 @@ async function makeNode(
     graceMs,
     retry: { maxFailures: 40, delayMs: 5 },
     concurrency: 2,
-    ...(process.name === 'trace' && {}),
   })
   const engine = await made
   await quiet()

@@ -1,0 +1,137 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { decodeManifest } from '../../src/model/manifest.ts'
+import { filesOfManifest } from '../../src/model/manifest-files.ts'
+import { parseRepositoryPath } from '../../src/model/names.ts'
+import { type CrashCase, type Facts, openWorld, pathsOf, runKey, type World } from './world.ts'
+import { differences, stateOf, type WorldState } from './world-state.ts'
+
+/** One `start()` and `idle()` of a fresh engine, as after a reboot. */
+export async function recoverOnce(folder: string, crashCase: CrashCase, node: string): Promise<WorldState> {
+  const { engine } = await openWorld(folder, crashCase.shape, node)
+  await engine.start()
+  await engine.idle()
+  await engine.stop()
+  return stateOf(folder)
+}
+
+/** What must hold after one recovery, wherever the process was killed. `before`: the world in which it began. */
+export async function checkRecovered(folder: string, crashCase: CrashCase, facts: Facts, before: WorldState): Promise<void> {
+  const recovered = await recoverOnce(folder, crashCase, 'second')
+  checkNothingLeft(recovered, before, crashCase)
+  await checkFiles(folder)
+  same(recovered, await recoverOnce(folder, crashCase, 'third'), 'a second recovery')
+  await checkPoints(folder, crashCase, facts)
+}
+
+export function same(before: unknown, after: unknown, who: string): void {
+  const changed = differences(before, after)
+  if (changed.length > 0) throw new Error(`${who} changed: ${changed.slice(0, 20).join('; ')}`)
+}
+
+/** Nothing runs, waits or holds; the platform has what it had and what the run has delivered, and nothing else. */
+export function checkNothingLeft({ catalog, platform }: WorldState, before: WorldState, crashCase: CrashCase): void {
+  const held = catalog.runs?.filter((run) => run.state !== 'succeeded' || run.lease_until !== null || run.target_number !== null)
+  expect(held, 'runs that are not done or hold something').toEqual([])
+  expect(
+    catalog.runs?.filter((run) => run.reads_json !== '[]' || openIntents(run.intents_json).length > 0),
+    'reads and intents',
+  ).toEqual([])
+  const known = new Set(namesOf(before.platform))
+  const delivered = namesOf(platform).filter((name) => !known.has(name))
+  const ran = catalog.runs?.some((run) => run.key === runKey) ?? false
+  expect(delivered, 'what is on the platform and was not there before').toEqual(ran ? deliveredBy(crashCase) : [])
+  expect(
+    namesOf(before.platform).filter((name) => !namesOf(platform).includes(name)),
+    'what is gone from the platform',
+  ).toEqual([])
+}
+
+function openIntents(json: unknown): readonly unknown[] {
+  return (JSON.parse(String(json)) as { until?: number }[]).filter((intent) => intent.until === undefined)
+}
+
+function deliveredBy({ name }: CrashCase): readonly string[] {
+  if (name === 'restore of a machine') return ['disk disk-0 finished', 'disk disk-1 finished', 'machine restored finished off']
+  return name === 'restore of a volume' ? ['volume restored'] : []
+}
+
+/** Ids of what attempts make are random: a machine is known by its name, a disk by its key. */
+function namesOf(things: readonly unknown[]): readonly string[] {
+  const described = things.map((thing) => {
+    const { id, state } = thing as { id: string; state: { name?: string; unfinished?: boolean; running?: boolean } }
+    const finished = state?.unfinished === undefined ? '' : state.unfinished ? ' unfinished' : ' finished'
+    if (id.startsWith('machine ')) return `machine ${state.name}${finished} ${state.running ? 'on' : 'off'}`
+    if (id.startsWith('container ')) return `${id} ${JSON.stringify(state)}`
+    return id.startsWith('disk ') && !id.startsWith('disk web-') ? `disk ${id.slice(-6)}${finished}` : `${id}${finished}`
+  })
+  return described.sort()
+}
+
+/** Every file is `repository.json`, a flag, a live manifest, an empty one, or named by a live one. Nothing is half-written. */
+export async function checkFiles(folder: string): Promise<void> {
+  const root = pathsOf(folder).repository
+  const files = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
+  const paths = files.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+  const allowed = new Set<string>()
+  for (const path of paths) {
+    const parsed = parseRepositoryPath(path)
+    if (parsed.kind === 'repository' || parsed.kind === 'flag' || parsed.kind === 'manifest') allowed.add(path)
+    if (parsed.kind !== 'manifest') continue
+    const bytes = await readFile(join(root, path))
+    if (bytes.length === 0) continue
+    for (const file of filesOfManifest(decodeManifest(bytes, parsed))) allowed.add(`${parsed.folder}/${file}`)
+  }
+  expect(
+    paths.filter((path) => !allowed.has(path)),
+    'files that nobody needs',
+  ).toEqual([])
+  expect(
+    [...allowed].filter((path) => !paths.includes(path)),
+    'files that are missing',
+  ).toEqual([])
+}
+
+/** Every point that should be there verifies and restores to what it was made of, and there is no other. */
+export async function checkPoints(folder: string, crashCase: CrashCase, facts: Facts): Promise<void> {
+  const world = await openWorld(folder, crashCase.shape, 'fourth')
+  const { engine } = world
+  try {
+    await engine.start()
+    const run = await engine.getRun(runKey)
+    expect(run?.state ?? 'succeeded').toBe('succeeded')
+    if (crashCase.catalogLost && !run) await engine.rescan({ repository: 'main', takeOver: facts.owner })
+    const expected = facts.points.filter((_, index) => !(run && crashCase.name === 'prune' && index === 1))
+    const points = (await engine.points({ repository: 'main' })).toReversed()
+    const backedUp = run !== undefined && run.operation === 'backup'
+    expect(points.map(({ id }) => id).slice(0, expected.length)).toEqual(expected.map(({ id }) => id))
+    expect(points.length).toBe(expected.length + (backedUp ? 1 : 0))
+    expect(points.map(({ flags }) => flags.pin)).toEqual(points.map((_, index) => (index === 0 ? 'kept for ever' : undefined)))
+    const { findings } = await engine.verify({ repository: 'main' })
+    expect(findings).toEqual([])
+    for (const [index, { id }] of points.entries()) await checkRestore(world, facts, id, expected[index]?.digest ?? facts.digest)
+    checkTarget(world, crashCase, facts, run !== undefined)
+  } finally {
+    await engine.stop()
+  }
+}
+
+async function checkRestore({ engine, platform }: World, facts: Facts, point: string, digest: string): Promise<void> {
+  const { workload } = await engine.restore(facts.workload, { point, name: `check-${point}` })
+  expect(platform.digest(workload), `what restoring ${point} gives`).toBe(digest)
+}
+
+/** What the interrupted restore was to deliver is whole or, when it was never asked for, not there. */
+function checkTarget({ platform }: World, { name }: CrashCase, facts: Facts, asked: boolean): void {
+  const newest = facts.points.at(-1)?.digest
+  const replaced = name === 'restore over a volume' && asked
+  expect(platform.digest(facts.workload.id), 'the workload').toBe(replaced ? facts.points[0]?.digest : facts.digest)
+  if (name === 'restore of a volume') expect(platform.digest('restored')).toBe(asked ? newest : undefined)
+  if (name === 'restore of a machine') expect(restoredMachines(platform)).toEqual(asked ? [newest] : [])
+}
+
+function restoredMachines(platform: World['platform']): readonly (string | undefined)[] {
+  const machines = platform.things().filter(({ id, state }) => id.startsWith('machine ') && (state as { name?: string }).name === 'restored')
+  return machines.map(({ id }) => platform.digest(id.slice('machine '.length)))
+}

@@ -1,0 +1,83 @@
+import { cp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { crashHarness, seededRandom } from '@holdfast/testkit'
+import { prepareWorld } from './template.ts'
+import { type CrashCase, type Facts, pathsOf } from './world.ts'
+import { stateOf, type WorldState } from './world-state.ts'
+
+export const script = fileURLToPath(new URL('./child.ts', import.meta.url))
+export const harness = crashHarness()
+export const seed = Number(process.env.HOLDFAST_SEED ?? 1)
+export const isLong = process.env.HOLDFAST_LONG === '1'
+/** One point to look at again. */
+const only = process.env.HOLDFAST_CRASH_POINT
+
+/** One operation, prepared: a template world, and every point that the operation passes in a copy of it. */
+export interface Prepared {
+  readonly facts: Facts
+  readonly before: WorldState
+  readonly points: readonly string[]
+  /** Arguments of the child in a folder. */
+  argumentsIn(folder: string): readonly string[]
+  /** A world of its own for one child. */
+  copy(): Promise<string>
+}
+
+export async function prepare(base: string, crashCase: CrashCase): Promise<Prepared> {
+  const place = join(base, crashCase.name.replaceAll(' ', '-'))
+  const template = `${place}-template`
+  const facts = await prepareWorld(template, crashCase.shape)
+  const before = await stateOf(template)
+  if (crashCase.catalogLost) await rm(pathsOf(template).catalog)
+  let count = 0
+  const copy = async () => {
+    const folder = `${place}-${++count}`
+    await cp(template, folder, { recursive: true, verbatimSymlinks: true })
+    return folder
+  }
+  const argumentsIn = (folder: string) => [folder, crashCase.name, join(base, 'compiled')]
+  const dry = await copy()
+  const points = await harness.recordPoints(script, argumentsIn(dry))
+  await rm(dry, { recursive: true })
+  return { facts, before, points, argumentsIn, copy }
+}
+
+const seamOf = (point: string): string => point.slice(0, point.indexOf('.'))
+
+/** `214 points: repository 38, store 60` */
+export function countsOf(points: readonly string[]): string {
+  const counts = [...Map.groupBy(points, seamOf)].map(([seam, of]) => `${seam} ${of.length}`)
+  return `${points.length} points: ${counts.sort().join(', ')}`
+}
+
+/** All points in a long run; otherwise as many as told, of every seam, by seed. */
+export function chosenPoints(points: readonly string[], count: number): readonly string[] {
+  if (only !== undefined) return points.filter((point) => point === only)
+  if (isLong) return points
+  const random = seededRandom(seed)
+  const piles = [...Map.groupBy(points, seamOf).values()].map((pile) => [...pile])
+  const chosen: string[] = []
+  while (chosen.length < Math.min(count, points.length)) {
+    for (const pile of piles) chosen.push(...pile.splice(random.below(pile.length), 1))
+  }
+  return chosen.slice(0, count)
+}
+
+/** A few at a time; gives what failed, with what reproduces it. */
+export async function tryAll(points: readonly string[], body: (point: string) => Promise<void>): Promise<readonly string[]> {
+  const failures: string[] = []
+  const waiting = [...points]
+  const worker = async () => {
+    for (let point = waiting.shift(); point !== undefined; point = waiting.shift()) {
+      try {
+        await body(point)
+      } catch (error) {
+        failures.push(`HOLDFAST_CRASH_POINT='${point}': ${error instanceof Error ? error.message : String(error)}`)
+        if (isLong) process.stderr.write(`${failures.at(-1)}\n`)
+      }
+    }
+  }
+  await Promise.all([worker(), worker(), worker()])
+  return failures
+}

@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sqlite } from '@holdfast/store-sqlite'
+import {
+  type CallHook,
+  type MemoryPlatform,
+  memoryPlatform,
+  observeCalls,
+  observeProvider,
+  type ProviderShape,
+  scriptedProvider,
+  type Turn,
+} from '@holdfast/testkit'
+import { createEngine, type Engine, localRepository, nodeFileSystem, type RunOrder } from '../../src/index.ts'
+import type { Provider, WorkloadRef } from '../../src/spec/index.ts'
+
+/** Where the three things lie that outlive a process. Copying the folder copies the world. */
+export const pathsOf = (folder: string) => ({
+  repository: join(folder, 'repository'),
+  catalog: join(folder, 'catalog.db'),
+  platform: join(folder, 'platform'),
+  facts: join(folder, 'facts.json'),
+})
+
+/** What is known about a prepared world before a process is killed in it. */
+export interface Facts {
+  readonly workload: WorkloadRef
+  /** Oldest first; the first one is pinned. */
+  readonly points: readonly { readonly id: string; readonly digest: string }[]
+  /** What the workload holds now: a new point must hold it too. */
+  readonly digest: string
+  /** The store that owns the repository. */
+  readonly owner: string
+}
+
+export const factsOf = async (folder: string): Promise<Facts> => JSON.parse(await readFile(pathsOf(folder).facts, 'utf8')) as Facts
+
+/** The run that is interrupted has this key in every case, so that everybody finds it. */
+export const runKey = 'crash'
+
+/** One operation to be interrupted, and on what. */
+export interface CrashCase {
+  readonly name: string
+  readonly shape: ProviderShape
+  /** The database is deleted before the operation starts. */
+  readonly catalogLost?: true
+  order(facts: Facts): Omit<RunOrder, 'key'>
+}
+
+const repository = 'main'
+const backup = ({ workload }: Facts) => ({ operation: 'backup', plan: 'nightly', repository, workload }) as const
+const restore = ({ workload }: Facts) => ({ operation: 'restore', repository, workload, name: 'restored' }) as const
+
+export const crashCases: readonly CrashCase[] = [
+  { name: 'backup of a machine', shape: 'ovirtLike', order: backup },
+  { name: 'backup of a volume', shape: 'tarVolume', order: backup },
+  { name: 'restore of a machine', shape: 'ovirtLike', order: restore },
+  { name: 'restore of a volume', shape: 'tarVolume', order: restore },
+  {
+    name: 'restore over a volume',
+    shape: 'tarVolume',
+    order: ({ workload, points }) => ({ operation: 'restore', repository, workload, target: workload.id, point: points[0]?.id }),
+  },
+  { name: 'verify', shape: 'ovirtLike', order: () => ({ operation: 'verify', repository }) },
+  { name: 'prune', shape: 'ovirtLike', order: ({ points }) => ({ operation: 'prune', repository, points: [points[1]?.id] }) },
+  { name: 'rescan', shape: 'ovirtLike', order: () => ({ operation: 'rescan', repository }) },
+  {
+    name: 'rescan of a lost catalog',
+    shape: 'ovirtLike',
+    catalogLost: true,
+    order: ({ owner }) => ({ operation: 'rescan', repository, takeOver: owner }),
+  },
+]
+
+export interface World {
+  readonly engine: Engine
+  readonly platform: MemoryPlatform
+}
+
+/** One process' view of the world in a folder. With a hook, every call on store, repository, file system and provider passes it. */
+export async function openWorld(folder: string, shape: ProviderShape, node: string, hook?: CallHook): Promise<World> {
+  const platform = memoryPlatform({ file: pathsOf(folder).platform, ...(hook && { turn: turnOf(hook) }) })
+  const engine = await openEngine(folder, node, scriptedProvider(platform, { shape, name: 'p' }), hook)
+  return { engine, platform }
+}
+
+/** Requests of the provider to its platform are a seam of their own: most of what can be left behind is made between them. */
+function turnOf(hook: CallHook): Turn {
+  const counts = new Map<string, number>()
+  return async (label, phase) => {
+    const count = (counts.get(label + phase) ?? 0) + 1
+    counts.set(label + phase, count)
+    await hook({ seam: 'platform', method: label, phase, count, arguments: [] })
+  }
+}
+
+/** All engines of one world are nodes of one system on one host. */
+export async function openEngine(folder: string, node: string, provider: Provider, hook?: CallHook): Promise<Engine> {
+  const { catalog, repository: root } = pathsOf(folder)
+  const observed = <T extends object>(seam: string, target: T): T => (hook ? observeCalls(target, hook, { seam }) : target)
+  return createEngine({
+    name: node,
+    system: 'crash',
+    store: observed('store', sqlite({ file: catalog, hostName: 'host' })),
+    repositories: {
+      main: observed('repository', localRepository({ folder: root, fileSystem: observed('file-system', nodeFileSystem()) })),
+    },
+    providers: { p: hook ? observeProvider(provider, hook) : provider },
+    leaseMs: 200,
+    retry: { delayMs: 20 },
+  })
+}

@@ -1,0 +1,169 @@
+import type { Run } from '@holdfast/core/spec'
+import { noFaults } from '@holdfast/testkit'
+import { manifestPath, runHash } from '../../src/model/names.ts'
+import { backupOrder, keyCount, type Orders, ownerOf } from './actions.ts'
+import { parsedPath, stateOf } from './ledger.ts'
+import { losePower } from './simulate.ts'
+import { quiet } from './traffic.ts'
+import { graceMs, type Node, type World } from './world.ts'
+
+const longestCalmMs = 6 * 3_600_000
+
+/** Everything dies once more; one fresh engine must bring the world to rest. */
+export async function comeToRest(world: World, orders: Orders, everythingDies: () => void, afterDisaster: boolean): Promise<void> {
+  const { traffic, repository, platform } = world
+  everythingDies()
+  if (world.random.chance(0.5)) losePower(world)
+  traffic.open = true
+  repository.setFaults(noFaults)
+  platform.setFaults({})
+  world.disk.mounted = true
+  world.disk.full = false
+  world.say('CALM')
+  const node = await world.makeNode()
+  const { engine } = node
+  await finish(world, engine.start(), 'start')
+  const owner = ownerOf(world)
+  if (owner && owner.owner !== stateOf(world.store).storeId)
+    await finish(world, engine.rescan({ repository: 'main', takeOver: owner.owner }), 'take over')
+  for (let index = 0; index < keyCount; index++) engine.run(backupOrder(world, index)).then(undefined, () => undefined)
+  await finish(world, engine.idle(), 'idle')
+  repository.deliverLate()
+  platform.arriveLate()
+  world.ledger.inspect()
+  await pruneOne(world, node)
+  await finish(world, engine.rescan({ repository: 'main' }), 'rescan')
+  traffic.pass(graceMs + 1)
+  await quiet()
+  await finish(world, engine.recover(), 'recover')
+  await finish(world, engine.idle(), 'idle')
+  world.ledger.inspect()
+  if (world.violation === undefined) restCheck(world, orders, afterDisaster)
+  if (world.violation === undefined) await prove(world, node)
+}
+
+/** Goes on in time until the promise is settled. */
+async function finish<Result>(world: World, promise: PromiseLike<Result>, what: string): Promise<Result | undefined> {
+  let settled = false
+  let result: Result | undefined
+  promise.then(
+    (value) => {
+      settled = true
+      result = value
+    },
+    (error) => {
+      settled = true
+      world.violate(`${what} fails in the calm: ${error}`)
+    },
+  )
+  const limit = world.traffic.clock.now() + longestCalmMs
+  for (;;) {
+    await quiet()
+    if (settled || world.violation !== undefined) return result
+    const next = world.traffic.untilNext()
+    if (next === undefined || world.traffic.clock.now() > limit) {
+      world.violate(`${what} does not end`)
+      return undefined
+    }
+    world.traffic.pass(next)
+  }
+}
+
+/** A new point can be made, and deleting it deletes everything that is condemned. */
+async function pruneOne(world: World, { engine }: Node): Promise<void> {
+  const made = (await finish(world, engine.run({ ...backupOrder(world, 0), key: 'last' }), 'last backup')) as { readonly point: string } | undefined
+  if (made) await finish(world, engine.prune({ repository: 'main', points: [made.point] }), 'last prune')
+}
+
+function restCheck(world: World, orders: Orders, afterDisaster: boolean): void {
+  const { runs } = stateOf(world.store)
+  for (const run of runs.values()) if (run.state === 'queued' || run.state === 'running') world.violate(`a run is not final: ${run.key}`)
+  for (const run of runs.values()) if (run.intents.length > 0) world.violate(`an intent is left: ${run.key}`)
+  const left = world.platform.leftovers()
+  if (left.length > 0) world.violate(`leftover on the platform: ${left.join(', ')}`)
+  checkKeys(world, orders, [...runs.values()])
+  checkMachines(world, [...runs.values()], afterDisaster)
+  checkFiles(world)
+}
+
+function checkKeys(world: World, orders: Orders, runs: readonly Run[]): void {
+  for (let index = 0; index < keyCount; index++) {
+    const { key } = backupOrder(world, index)
+    const mine = runs.filter((run) => run.key === key)
+    const done = mine.filter((run) => run.state === 'succeeded').length
+    if (done > 1 || (done === 0 && !orders.exempt.has(key))) world.violate(`${key} has ${done} successful runs: ${JSON.stringify(mine[0]?.error)}`)
+  }
+}
+
+/** What restores made: at most one machine for each run, exactly one if it succeeded, nothing of one that did not. */
+function checkMachines(world: World, runs: readonly Run[], afterDisaster: boolean): void {
+  const made = new Map<string, string[]>()
+  for (const { id, mark } of world.platform.things()) {
+    if (!mark || !/^(machine|volume) /.test(id)) continue
+    made.set(mark.run, [...(made.get(mark.run) ?? []), id])
+  }
+  for (const run of runs.filter((each) => each.operation === 'restore')) {
+    const things = made.get(runHash(run.key)) ?? []
+    made.delete(runHash(run.key))
+    const input = run.input as { readonly purpose: string; readonly workload: { readonly provider: string } }
+    const wanted = run.state === 'succeeded' && input.purpose === 'recover'
+    const most = input.workload.provider === 'tarproject' ? 2 : 1
+    if (things.length > (wanted ? most : 0) && !afterDisaster) world.violate(`${run.key} (${run.state}) left ${things.join(', ')}`)
+    if (things.length > most) world.violate(`two machines delivered by ${run.key}`)
+    if (wanted) checkContent(world, run)
+  }
+}
+
+function checkContent(world: World, run: Run): void {
+  const { workload, point } = run.result as { readonly workload: string; readonly point: string }
+  const digest = world.platform.digest(workload)
+  if (digest === undefined) return world.violate(`what ${run.key} restored is not there: ${workload}`)
+  for (const manifest of world.ledger.current().values())
+    if (manifest.point === point && digestOf(manifest.description) !== digest) world.violate(`${run.key} restored other bytes than ${point} holds`)
+}
+
+function digestOf(description: unknown): unknown {
+  return (description as { readonly digest: string }).digest
+}
+
+/** The catalog is what the repository holds, and nothing lies there that nobody names. */
+function checkFiles(world: World): void {
+  const { points } = stateOf(world.store)
+  const files = world.repository.snapshot()
+  const named = new Set<string>()
+  const rows = new Set([...points.values()].map((row) => manifestPath(row.folder, row.number)))
+  for (const [path, bytes] of files) {
+    if (parsedPath(path).kind !== 'manifest' || bytes.length === 0) continue
+    if (!rows.has(path)) world.violate(`catalog lacks ${path}`)
+  }
+  for (const file of world.ledger.files()) named.add(file)
+  for (const [path, bytes] of files) {
+    const parsed = parsedPath(path)
+    if (parsed.kind === 'data' && !named.has(path)) world.violate(`stray file ${path}`)
+    if (parsed.kind === 'manifest' && bytes.length === 0) world.violate(`dead number after the grace time: ${path}`)
+    if (parsed.kind === 'flag' && !world.ledger.current().has(parsed.folder)) world.violate(`stray flag ${path}`)
+    if (parsed.kind === 'foreign') world.violate(`foreign file ${path}`)
+  }
+  for (const row of points.values()) {
+    const path = manifestPath(row.folder, row.number)
+    if (row.condemned) world.violate(`condemned and never deleted: ${path}`)
+    else if (!files.get(path)?.length) world.violate(`ghost row ${path}`)
+  }
+}
+
+/** One of the points comes back, byte for byte, and every fourth schedule reads all of them. */
+async function prove(world: World, { engine }: Node): Promise<void> {
+  const current = [...world.ledger.current().values()]
+  if (current.length === 0) return
+  const manifest = world.random.pick(current)
+  const { provider, id } = manifest.workload
+  const restored = await finish(world, engine.restore({ provider, id }, { point: manifest.point, name: 'proof' }), `restore of ${manifest.point}`)
+  if (restored && world.platform.digest(restored.workload) !== digestOf(manifest.description))
+    world.violate(`the restore of ${manifest.point} gave other bytes`)
+  if (!world.random.chance(0.25)) return
+  const verified = await finish(world, engine.verify({ repository: 'main' }), 'verify')
+  // A pin that was never acknowledged may be known to the catalog only: a flag too many, never one too few.
+  const unacknowledged = (file: string) => file.endsWith('/pin.json') && !world.ledger.pinned.has(file.slice(0, file.lastIndexOf('/')))
+  const finding = verified?.findings.find(({ file }) => !unacknowledged(file))
+  if (finding) world.violate(`verify: ${finding.file}: ${finding.message}`)
+}
