@@ -1,4 +1,4 @@
-import { formatDuration } from '@holdfast/core'
+import { formatDuration, type ProgressView } from '@holdfast/core'
 import type { Listed } from './subject.ts'
 
 const width = 92
@@ -10,6 +10,15 @@ export function createReport(write: (line: string) => void, signal: AbortSignal)
   return {
     say,
     detail: (text: string) => say(`     ${text}`),
+    /** What a run does, while bytes move: a line at most twice a second. */
+    async progress(steps: AsyncIterable<ProgressView>): Promise<void> {
+      let told = { at: performance.now(), bytes: 0 }
+      for await (const { text, bytes } of steps) {
+        if (bytes === told.bytes || performance.now() - told.at < 500) continue
+        told = { at: performance.now(), bytes }
+        say(`     ${text}`)
+      }
+    },
     /** Runs one step; the text it resolves with is printed with the time it took. */
     async step(title: string, work: () => Promise<string>): Promise<void> {
       signal.throwIfAborted()

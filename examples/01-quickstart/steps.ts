@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type BackupOutcome, type Engine, formatBytes } from '@holdfast/core'
-import { compare, type Opinion } from './compare.ts'
+import { compare } from './compare.ts'
 import { type Report, told } from './report.ts'
 import { backupFolder, catalogFile, openEngine, type QuickstartSetup } from './setup.ts'
 import type { Listed, Subject } from './subject.ts'
@@ -33,7 +33,7 @@ export async function stopEngine(world: World): Promise<void> {
 export async function protect({ engine, report }: World): Promise<string> {
   if (!engine) throw new Error('no engine')
   const run = engine.runPlan('nightly')
-  for await (const step of run.progress()) report.detail(step.text)
+  await report.progress(run.progress())
   const [backup] = await run
   if (!backup) throw new Error('the plan names one workload, and there is no backup of it')
   return describe(backup)
@@ -112,10 +112,10 @@ export async function verify({ engine }: World): Promise<string> {
 }
 
 export async function restore(world: World): Promise<string> {
-  const { engine, setup, subject } = world
+  const { engine, subject } = world
   const run = engine?.restore({ provider: subject.providerName, id: subject.id }, { point: 'latest' })
   if (!run) throw new Error('no engine')
-  for await (const step of run.progress()) world.report.detail(step.text)
+  await world.report.progress(run.progress())
   const { point, workload } = await run
   if (workload !== subject.id) throw new Error(`restored as ${workload}`)
   await engine?.idle()

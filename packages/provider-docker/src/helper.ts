@@ -85,8 +85,9 @@ export async function usersOf(client: EngineClient, volume: string, options: Cal
   return all.filter((container) => mounts(container, volume) && !isOurs(container))
 }
 
-/** Removes the images of an attempt that no container uses; those still used go with their last helper. */
+/** Removes the image of an attempt once it has no helper left: it goes with the last one. */
 export async function removeImages(client: EngineClient, mark: Mark, options: CallOptions): Promise<void> {
+  if ((await helpersOf(client, mark, options)).length > 0) return
   for (const image of await client.listImages(markFilter(mark), options)) await client.removeImage(image.Id, options)
 }
 

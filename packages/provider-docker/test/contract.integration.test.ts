@@ -26,20 +26,23 @@ describeWithPeer('docker', 'the provider contract on a real engine', (facts) => 
       },
     }
   }
-  const labelsOf = async (kind: 'container' | 'image' | 'volume', ids: readonly string[]): Promise<readonly PlatformThing[]> => {
-    if (ids.length === 0) return []
-    const found = JSON.parse(await engine.docker(kind, 'inspect', ...ids)) as {
-      Id?: string
-      Name?: string
-      Labels?: Record<string, string>
-      Config?: { Labels?: Record<string, string> }
-    }[]
-    return found.map((thing) => {
-      const mark = readMark(thing.Config?.Labels ?? thing.Labels)
-      return { id: `${kind} ${kind === 'image' ? thing.Id : thing.Name}`, ...(mark && { mark }), digest: '' }
+  const lines = (text: string): string[] => [...new Set(text.split('\n').filter(Boolean))]
+  // Told by lists alone: `inspect` would wait for a container whose archive is open just then, which is when the contract looks.
+  const listed = async (kind: string, ...words: readonly string[]): Promise<readonly PlatformThing[]> => {
+    const rows = lines(await engine.docker(...words, '--format', '{{json .}}')).map((line) => JSON.parse(line) as Record<string, string>)
+    return rows.map((row) => {
+      const labels = Object.fromEntries((row['Labels'] ?? '').split(',').map((pair) => pair.split('=', 2)))
+      const mark = readMark(labels)
+      return { id: `${kind} ${row['Names'] ?? row['Name'] ?? row['ID']}`, ...(mark && { mark }), state: null }
     })
   }
-  const lines = (text: string): string[] => [...new Set(text.split('\n').filter(Boolean))]
+  const marked = ['--filter', 'label=holdfast.system=testkit']
+  /** Lists show no labels of images; the tag carries run and attempt. */
+  const images = async (): Promise<readonly PlatformThing[]> =>
+    lines(await engine.docker('images', ...marked, '--format', '{{.Tag}}')).map((tag) => {
+      const [, run = '', attempt = ''] = /^[0-9a-f]{8}-(.*)\.(\d+)$/.exec(tag) ?? []
+      return { id: `image ${tag}`, mark: { system: 'testkit', plan: 'contract', run, attempt: Number(attempt) }, state: null }
+    })
 
   const create = async (): Promise<ProviderUnderTest> => {
     const number = ++tests
@@ -52,20 +55,14 @@ describeWithPeer('docker', 'the provider contract on a real engine', (facts) => 
       another: async () => narrowed(own),
       workload: volume,
       async things() {
-        const volumes = lines(await engine.docker('volume', 'ls', '-q')).filter(own)
-        const marked = ['--filter', 'label=holdfast.system=testkit']
-        const containers = lines(await engine.docker('ps', '-aq', ...marked))
-        const images = lines(await engine.docker('images', '-aq', ...marked))
-        const things = (
-          await Promise.all([labelsOf('volume', volumes), labelsOf('container', containers), labelsOf('image', images)])
-        ).flat()
-        return Promise.all(
-          things.map(async (thing) => {
-            if (!thing.id.startsWith('volume ')) return thing
-            const text = await engine.inside(thing.id.slice(7), 'find . | sort; find . -type f | sort | xargs -r sha256sum')
-            return { ...thing, digest: createHash('sha256').update(text).digest('hex') }
+        const volumes = (await listed('volume', 'volume', 'ls')).filter(({ id }) => own(id.slice(7)))
+        const states = await Promise.all(
+          volumes.map(async (volumeThing) => {
+            const text = await engine.inside(volumeThing.id.slice(7), 'find . | sort; find . -type f | sort | xargs -r sha256sum')
+            return { ...volumeThing, state: createHash('sha256').update(text).digest('hex') }
           }),
         )
+        return [...states, ...(await listed('container', 'ps', '-a', ...marked)), ...(await images())]
       },
       async [Symbol.asyncDispose]() {
         const volumes = lines(await engine.docker('volume', 'ls', '-q')).filter(own)

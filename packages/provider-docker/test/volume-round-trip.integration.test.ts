@@ -1,7 +1,9 @@
-import { collectingSink } from '@holdfast/testkit'
+import type { BackupSink } from '@holdfast/core/spec'
+import { collectingSink, filesOfTar } from '@holdfast/testkit'
 import { afterAll, expect, it } from 'vitest'
 import { describeWithPeer } from '../../../scripts/peers/test-peers.ts'
 import { docker } from '../src/index.ts'
+import { createTarScan } from '../src/tar-scan.ts'
 import { attempt, backup, leftoversOf, listing, nothing, realEngine, rejection } from './support/real-engine.ts'
 
 const everyKind = `
@@ -204,6 +206,81 @@ describeWithPeer('docker', 'a volume on a real engine, there and back', (facts) 
     expect(saved.notes).toContainEqual(expect.objectContaining({ code: 'FUZZY', message: expect.stringContaining('some-other-name') }))
     expect(saved.notes.filter((note) => note.code === 'FIDELITY')).toHaveLength(1)
     await engine.docker('rm', '-f', `${engine.system}-some-other-name`)
+  })
+
+  it('a backup whose archive is read slowly holds up no other: the engine locks a container while its archive is open', async () => {
+    const [slow, fast] = [engine.name('slow'), engine.name('fast')]
+    await engine.docker('volume', 'create', slow)
+    await engine.docker('volume', 'create', fast)
+    await engine.inside(slow, 'dd if=/dev/zero of=zeros bs=1M count=40 2>/dev/null')
+    const context = attempt({ provider, system: engine.system, run: 'slow' })
+    let within: unknown
+    const { sink, items } = collectingSink({
+      async duringItem() {
+        within = (await backup(provider, engine.system, fast, 'fast')).result.consistency
+      },
+    })
+    await provider.backup({ workload: slow, options: {} }, sink, context.run)
+    expect(within).toBe('off')
+    expect(items[0]?.bytes.length).toBeGreaterThan(40 << 20)
+  })
+
+  it('docker #5 #6: files that grow, shrink and vanish while they are read give a whole archive or TRUNCATED, never a part as a whole', async () => {
+    const volume = engine.name('restless')
+    await engine.docker('volume', 'create', volume)
+    await engine.inside(
+      volume,
+      'dd if=/dev/zero of=a-big bs=1M count=64 2>/dev/null; for i in 1 2 3; do echo $i > gone$i; done; echo last > z-last',
+    )
+    const context = attempt({ provider, system: engine.system, run: 'restless' })
+    let size = 0
+    const scanning: BackupSink = {
+      blocks: async () => {},
+      async stream(item) {
+        const stream = await item.open({ signal })
+        const scan = createTarScan({ contents: false })
+        let first = true
+        for await (const chunk of stream) {
+          if (first) await engine.inside(volume, ': > a-big; rm gone2; echo more >> gone3')
+          first = false
+          size += chunk.length
+          scan.push(chunk)
+        }
+        scan.finish()
+        throw new Error('the archive was said to be whole')
+      },
+    }
+    const error = await rejection(provider.backup({ workload: volume, options: {} }, scanning, context.run))
+    expect(error).toMatchObject({ code: 'TRUNCATED', message: expect.stringContaining(volume), remedy: expect.any(String) })
+    expect(size).toBeLessThan(64 << 20)
+    await context.undoOpen()
+    const again = await backup(provider, engine.system, volume, 'restless-again')
+    expect(filesOfTar(again.items[0]?.bytes ?? new Uint8Array()).has('data/gone2')).toBe(false)
+  })
+
+  it('docker #8: memory does not grow with the volume', async () => {
+    const volume = engine.name('large')
+    await engine.docker('volume', 'create', volume)
+    const run = async (mebibytes: number): Promise<number> => {
+      await engine.inside(volume, `dd if=/dev/zero of=zeros bs=1M count=${mebibytes} 2>/dev/null`)
+      const context = attempt({ provider, system: engine.system, run: `large-${mebibytes}` })
+      let peak = 0
+      const counting: BackupSink = {
+        blocks: async () => {},
+        async stream(item) {
+          let size = 0
+          for await (const chunk of await item.open({ signal })) {
+            size += chunk.length
+            peak = Math.max(peak, process.memoryUsage().rss)
+          }
+          return { size, sha256: '', kept: true }
+        },
+      }
+      await provider.backup({ workload: volume, options: {} }, counting, context.run)
+      return peak
+    }
+    const small = await run(32)
+    expect((await run(512)) - small).toBeLessThan(100 << 20)
   })
 
   it('check says the version of the engine and makes nothing', async () => {

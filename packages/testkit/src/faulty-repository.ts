@@ -238,7 +238,10 @@ function open(world: World, turn: Turn, path: string): StoredBytes {
   // Other storages do not keep a deleted file for those who have it open.
   const requireThere = async (): Promise<void> => {
     await turn?.(`read before ${path}`)
-    if (world.storage.visible.get(path) !== version) throw absent()
+    const now = world.storage.visible.get(path)
+    if (!now) throw absent()
+    // Replaced is not absent: NOT_FOUND would be taken as proof that there is no such file.
+    if (now !== version) throw new HoldfastError('REPOSITORY_FAILED', `cannot read '${path}': it was replaced while it was read`)
     mayFail(world, `read '${path}'`)
   }
   async function* stream(

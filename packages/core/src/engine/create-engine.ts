@@ -68,6 +68,7 @@ function partsOf(options: EngineOptions): { readonly parts: EngineParts; setIden
     concurrency: options.concurrency ?? 4,
     ...(options.bytesPerSecond !== undefined && { bytesPerSecond: options.bytesPerSecond }),
     meters: new Map(),
+    claimed: new Set(),
     identity() {
       if (!identity) throw new HoldfastError('INTERNAL', 'The store is not open yet.')
       return identity

@@ -99,6 +99,7 @@ function foreign(parts: EngineParts, name: string, file: RepositoryFile): Holdfa
 
 async function createRepositoryFile(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile> {
   const { storeId, epoch } = parts.identity()
+  parts.claimed.add(name)
   const file: RepositoryFile = { formatVersion: 1, repositoryId: parts.ids.next(), owner: storeId, epoch }
   try {
     await repositoryNamed(parts, name).put(repositoryFileName, bytesOf(encodeRepositoryFile(file)), { ...options, ifAbsent: true })
@@ -118,23 +119,26 @@ async function createRepositoryFile(parts: EngineParts, name: string, options: C
 export async function writeOwner(parts: EngineParts, name: string, file: RepositoryFile, options: CallOptions): Promise<void> {
   const { storeId, epoch } = parts.identity()
   if (file.owner === storeId && file.epoch >= epoch) return
+  parts.claimed.add(name)
   await repositoryNamed(parts, name).put(repositoryFileName, bytesOf(encodeRepositoryFile({ ...file, owner: storeId, epoch })), options)
 }
 
 /**
- * A repository of ours that has seen a higher epoch than our store ever had proves that the database was rolled back. Other nodes open the same
- * store too, so the store is asked once more before that is said.
+ * A repository of ours that has seen an epoch which our store never gave to anybody proves that the database was rolled back: a higher one, or our own
+ * although we did not write it. Other nodes open the same store too, so of a higher one the store is asked once more. The store's epoch is not raised
+ * here: until everything was read again, whoever starts next must find the same.
  */
 export async function rolledBack(
   parts: EngineParts,
+  name: string,
   file: RepositoryFile,
   setIdentity: (identity: Identity) => void,
   options: CallOptions,
 ): Promise<boolean> {
-  if (file.epoch <= parts.identity().epoch) return false
+  const { epoch } = parts.identity()
+  if (file.epoch < epoch) return false
+  if (file.epoch === epoch) return !parts.claimed.has(name)
   const again = await parts.store.open(options)
   setIdentity(again)
-  if (file.epoch < again.epoch) return false
-  setIdentity(await parts.store.open({ ...options, above: file.epoch }))
-  return true
+  return file.epoch >= again.epoch
 }

@@ -55,21 +55,22 @@ export async function claimRepositories(
   setIdentity: (identity: Identity) => void,
   options: CallOptions,
 ): Promise<void> {
-  let wasRolledBack = false
+  let seenEpoch = -1
   const ours: string[] = []
   for (const name of parts.repositories.keys()) {
     await unlessUnavailable(parts, name, async () => {
       const file = await claim(parts, name, options)
       if (!file) return
       ours.push(name)
-      if (await rolledBack(parts, file, setIdentity, options)) wasRolledBack = true
+      if (await rolledBack(parts, name, file, setIdentity, options)) seenEpoch = Math.max(seenEpoch, file.epoch)
     })
   }
-  if (wasRolledBack) {
+  if (seenEpoch >= 0) {
     const message = 'The database is older than a repository: it was rolled back. All repositories are read again.'
     parts.logger.warn(message)
     parts.events.emit('warning', { code: 'DATABASE_ROLLED_BACK', message })
     for (const name of ours) await rescanNow(parts, name, options)
+    setIdentity(await parts.store.open({ ...options, above: seenEpoch }))
   }
   for (const name of ours) {
     await unlessUnavailable(parts, name, async () => {

@@ -1,7 +1,7 @@
 import { parseRepositoryPath } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { ManifestRef } from '../spec/store.ts'
-import { removeDeadFiles, removeDeadManifest } from './dead-files.ts'
+import { removeDeadFiles, removeDeadManifest, removeFlagFiles } from './dead-files.ts'
 import { readOwnership } from './ownership.ts'
 import { type EngineParts, repositoryNamed } from './parts.ts'
 import { decideNumber, readNumber } from './point-folder.ts'
@@ -50,8 +50,11 @@ async function sweepRepository(parts: EngineParts, repository: string, options: 
       const decided = await decideNumber(storage, number, options)
       if (decided.state === 'dead') await removeDeadFiles(storage, number, options, number.number)
     } else if ((await readNumber(storage, number, options)).state === 'dead') {
-      await removeDeadFiles(storage, number, options, number.number)
-      if (number.ageMs >= parts.graceMs) await removeDeadManifest(storage, number, options)
+      const { live } = await removeDeadFiles(storage, number, options, number.number)
+      if (number.ageMs < parts.graceMs) continue
+      // A flag may have been written while the point was being deleted.
+      if (!live) await removeFlagFiles(storage, number.folder, options)
+      await removeDeadManifest(storage, number, options)
     }
   }
 }

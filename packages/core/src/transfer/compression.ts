@@ -10,6 +10,8 @@ export const formSuffix: { readonly [form in StreamForm]: string } = { kept: '',
 
 /** Output buffer of the codecs, bytes. With Node's default of 16 KiB one stream reaches half the speed. */
 const chunkSize = 1024 * 1024
+/** How far a codec works ahead of its reader, bytes: with less it stands still while a piece is being written to the disk. */
+const aheadBytes = 2 * 1024 * 1024
 /** The largest window a zstd frame may ask for, as a power of two: 32 MiB. We write 2 MiB; a hostile frame may ask for gigabytes. */
 const windowLogMaximum = 25
 
@@ -42,10 +44,41 @@ async function* transformed(chunks: AsyncIterable<Uint8Array>, create: () => Tra
     codec.destroy(error instanceof Error ? error : new Error(String(error)))
   })
   try {
-    for await (const chunk of codec as AsyncIterable<Uint8Array>) yield chunk
+    yield* outputOf(codec)
   } finally {
     codec.destroy()
     await feeding
+  }
+}
+
+/** What comes out of the codec. Its own iterator would copy what has gathered into one large buffer each time. */
+async function* outputOf(codec: Transform): AsyncGenerator<Uint8Array, void, undefined> {
+  const queue: Uint8Array[] = []
+  let queued = 0
+  let ended: { readonly error?: unknown } | undefined
+  let wake = () => {}
+  codec.on('data', (chunk: Uint8Array) => {
+    queue.push(chunk)
+    queued += chunk.length
+    if (queued >= aheadBytes) codec.pause()
+    wake()
+  })
+  const end = (error?: unknown) => {
+    ended ??= error === undefined ? {} : { error }
+    wake()
+  }
+  codec.once('end', () => end()).once('error', end)
+  for (;;) {
+    for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) {
+      queued -= chunk.length
+      if (queued < aheadBytes && codec.isPaused()) codec.resume()
+      yield chunk
+    }
+    if (ended !== undefined && ended.error !== undefined) throw ended.error
+    if (ended !== undefined) return
+    await new Promise<void>((resolve) => {
+      wake = resolve
+    })
   }
 }
 

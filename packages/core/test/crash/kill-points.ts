@@ -78,6 +78,6 @@ export async function tryAll(points: readonly string[], body: (point: string) =>
       }
     }
   }
-  await Promise.all([worker(), worker(), worker()])
+  await Promise.all([worker(), worker(), worker(), worker()])
   return failures
 }

@@ -23,8 +23,9 @@ export function workloadOf(world: World, index: number): WorkloadOfWorld {
 }
 
 export function backupOrder(world: World, index: number): RunOrder {
-  const { provider, id } = workloadOf(world, index)
-  return { key: `due${index}`, operation: 'backup', repository: 'main', workload: { provider, id }, compression: 'none' }
+  const { provider, id, shape } = workloadOf(world, index)
+  const options = shape === 'tarVolume' || shape === 'tarProject' ? { options: world.backupOptions } : {}
+  return { key: `due${index}`, operation: 'backup', repository: 'main', workload: { provider, id }, compression: 'none', ...options }
 }
 
 /** Asks and does not wait: the run is the store's from now on. */
@@ -40,7 +41,8 @@ export function act(world: World, node: Node, orders: Orders): void {
   if (unfinished(stateOf(node.store)) >= mostUnfinished) return
   if (chance < 0.42) return pin(world, node)
   if (chance < 0.62) return prune(world, node, orders)
-  if (chance < 0.7) return ask(node, { key: `verify${orders.count++}`, operation: 'verify', repository: 'main', mode: random.pick(['quick', 'full']) })
+  if (chance < 0.7)
+    return ask(node, { key: `verify${orders.count++}`, operation: 'verify', repository: 'main', mode: random.pick(['quick', 'full']) })
   if (chance < 0.88) return restore(world, node, orders)
   if (chance < 0.96) return ask(node, { key: `rescan${orders.count++}`, operation: 'rescan', repository: 'main' })
   cancel(world, node, orders)
@@ -116,8 +118,9 @@ function cancel(world: World, node: Node, orders: Orders): void {
 export async function foreignActs(world: World, node: Node, orders: Orders): Promise<void> {
   const current = [...world.ledger.current().values()]
   ask(node, { key: `rescan${orders.count++}`, operation: 'rescan', repository: 'main' })
-  if (current.length > 0) ask(node, { key: `prune${orders.count++}`, operation: 'prune', repository: 'main', points: [world.random.pick(current).point] })
-  ask(node, { ...backupOrder(world, 0), key: `foreign${orders.count++}` })
+  if (current.length > 0)
+    ask(node, { key: `prune${orders.count++}`, operation: 'prune', repository: 'main', points: [world.random.pick(current).point] })
+  ask(node, { ...backupOrder(world, 0), key: `foreign${orders.count++}`, options: {} })
   world.coverage.add('foreign engine')
 }
 

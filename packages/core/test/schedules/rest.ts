@@ -1,11 +1,10 @@
 import type { Run } from '@holdfast/core/spec'
-import { noFaults } from '@holdfast/testkit'
 import { manifestPath, runHash } from '../../src/model/names.ts'
 import { backupOrder, keyCount, type Orders, ownerOf } from './actions.ts'
 import { parsedPath, stateOf } from './ledger.ts'
 import { losePower } from './simulate.ts'
 import { quiet } from './traffic.ts'
-import { graceMs, type Node, type World } from './world.ts'
+import { calm, graceMs, type Node, type World } from './world.ts'
 
 const longestCalmMs = 6 * 3_600_000
 
@@ -14,9 +13,7 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
   const { traffic, repository, platform } = world
   everythingDies()
   if (world.random.chance(0.5)) losePower(world)
-  traffic.open = true
-  repository.setFaults(noFaults)
-  platform.setFaults({})
+  calm(world)
   world.disk.mounted = true
   world.disk.full = false
   world.say('CALM')
@@ -71,7 +68,9 @@ async function finish<Result>(world: World, promise: PromiseLike<Result>, what: 
 
 /** A new point can be made, and deleting it deletes everything that is condemned. */
 async function pruneOne(world: World, { engine }: Node): Promise<void> {
-  const made = (await finish(world, engine.run({ ...backupOrder(world, 0), key: 'last' }), 'last backup')) as { readonly point: string } | undefined
+  const made = (await finish(world, engine.run({ ...backupOrder(world, 0), key: 'last' }), 'last backup')) as
+    | { readonly point: string }
+    | undefined
   if (made) await finish(world, engine.prune({ repository: 'main', points: [made.point] }), 'last prune')
 }
 
@@ -91,7 +90,8 @@ function checkKeys(world: World, orders: Orders, runs: readonly Run[]): void {
     const { key } = backupOrder(world, index)
     const mine = runs.filter((run) => run.key === key)
     const done = mine.filter((run) => run.state === 'succeeded').length
-    if (done > 1 || (done === 0 && !orders.exempt.has(key))) world.violate(`${key} has ${done} successful runs: ${JSON.stringify(mine[0]?.error)}`)
+    if (done > 1 || (done === 0 && !orders.exempt.has(key)))
+      world.violate(`${key} has ${done} successful runs: ${JSON.stringify(mine[0]?.error)}`)
   }
 }
 
@@ -115,11 +115,11 @@ function checkMachines(world: World, runs: readonly Run[], afterDisaster: boolea
 }
 
 function checkContent(world: World, run: Run): void {
-  const { workload, point } = run.result as { readonly workload: string; readonly point: string }
+  const { workload } = run.result as { readonly workload: string }
   const digest = world.platform.digest(workload)
   if (digest === undefined) return world.violate(`what ${run.key} restored is not there: ${workload}`)
-  for (const manifest of world.ledger.current().values())
-    if (manifest.point === point && digestOf(manifest.description) !== digest) world.violate(`${run.key} restored other bytes than ${point} holds`)
+  const expected = world.restored.get(run.key)
+  if (expected !== undefined && expected !== digest) world.violate(`${run.key} restored other bytes than its point held`)
 }
 
 function digestOf(description: unknown): unknown {
@@ -157,7 +157,11 @@ async function prove(world: World, { engine }: Node): Promise<void> {
   if (current.length === 0) return
   const manifest = world.random.pick(current)
   const { provider, id } = manifest.workload
-  const restored = await finish(world, engine.restore({ provider, id }, { point: manifest.point, name: 'proof' }), `restore of ${manifest.point}`)
+  const restored = await finish(
+    world,
+    engine.restore({ provider, id }, { point: manifest.point, name: 'proof' }),
+    `restore of ${manifest.point}`,
+  )
   if (restored && world.platform.digest(restored.workload) !== digestOf(manifest.description))
     world.violate(`the restore of ${manifest.point} gave other bytes`)
   if (!world.random.chance(0.25)) return

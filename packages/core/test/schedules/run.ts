@@ -14,7 +14,9 @@ const { values } = parseArgs({
 const steps = values.steps === undefined ? {} : { steps: Number(values.steps) }
 if (values.seed !== undefined) {
   const outcome = await simulate(Number(values.seed), { ...steps, ...(values.trace && { trace: (text: string) => console.log(text) }) })
-  console.log(outcome.violation ? `seed ${outcome.seed}: VIOLATION ${outcome.violation}` : `seed ${outcome.seed}: no violation`, [...outcome.coverage])
+  console.log(outcome.violation ? `seed ${outcome.seed}: VIOLATION ${outcome.violation}` : `seed ${outcome.seed}: no violation`, [
+    ...outcome.coverage,
+  ])
   process.exitCode = outcome.violation ? 1 : 0
 } else {
   const coverage = new Map<string, number>()
@@ -31,6 +33,11 @@ if (values.seed !== undefined) {
   }
   const seconds = (performance.now() - start) / 1000
   console.log(`${values.count} schedules from seed ${first}, ${found} violations, ${seconds.toFixed(1)} s`)
-  console.log([...coverage].sort().map(([name, count]) => `  ${name}: ${count}`).join('\n'))
+  console.log(
+    [...coverage]
+      .sort()
+      .map(([name, count]) => `  ${name}: ${count}`)
+      .join('\n'),
+  )
   process.exitCode = found > 0 ? 1 : 0
 }

@@ -2,7 +2,7 @@ import { act, foreignActs, type Orders, ownerOf } from './actions.ts'
 import { stateOf } from './ledger.ts'
 import { comeToRest } from './rest.ts'
 import { quiet } from './traffic.ts'
-import { createWorld, busy, leaseMs, type Node, type World } from './world.ts'
+import { busy, calm, createWorld, leaseMs, type Node, storm, type World } from './world.ts'
 
 export interface Outcome {
   readonly seed: number
@@ -29,7 +29,10 @@ interface Game {
 }
 
 /** One schedule: the same seed is the same schedule, call for call. */
-export async function simulate(seed: number, options: { readonly trace?: (text: string) => void; readonly steps?: number } = {}): Promise<Outcome> {
+export async function simulate(
+  seed: number,
+  options: { readonly trace?: (text: string) => void; readonly steps?: number } = {},
+): Promise<Outcome> {
   const world = createWorld(seed, options.trace)
   const game: Game = {
     world,
@@ -43,6 +46,8 @@ export async function simulate(seed: number, options: { readonly trace?: (text: 
     copy: undefined,
     trouble: 0,
   }
+  // A stopped container carries no mark: when the only note of it goes with the database, nobody can know.
+  if (game.disaster !== 'none') world.backupOptions = { stop: false }
   const steps = options.steps ?? 900
   try {
     for (world.traffic.step = 1; world.traffic.step <= steps && world.violation === undefined; world.traffic.step++) await step(game)
@@ -237,9 +242,30 @@ async function databaseDisaster(game: Game): Promise<boolean> {
     if (!final || disaster === 'rolled back') game.orders.exempt.add(run.key)
   }
   if (disaster === 'lost') world.store = world.makeStore()
-  else if (copy) world.store.load(copy)
+  else if (copy) {
+    world.store.load(copy)
+    await firstStart(game)
+  }
   world.ledger.inspect()
   return true
+}
+
+/** A start that is cut off may hide from the next one that the database is older, so nothing disturbs this one. */
+async function firstStart(game: Game): Promise<void> {
+  const { world, slots } = game
+  const { mounted, full } = world.disk
+  Object.assign(world.disk, { mounted: true, full: false })
+  calm(world)
+  const node = await startNode(game)
+  slots[0] = node
+  for (let tried = 0; !node.started && tried < 2_000; tried++) {
+    await quiet()
+    const next = world.traffic.untilNext()
+    if (!node.started && next !== undefined) world.traffic.pass(next)
+  }
+  if (!node.started) world.violate('a start after a rollback does not end')
+  storm(world)
+  Object.assign(world.disk, { mounted, full })
 }
 
 /** Only a start after the copy was made can prove that the database is older: it leaves a higher epoch in the repository. */

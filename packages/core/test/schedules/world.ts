@@ -1,4 +1,4 @@
-import { codeOf, HoldfastError, type Lease, type ManifestRef, type Outcome, type PointRow, type Run } from '@holdfast/core/spec'
+import { codeOf, HoldfastError, type Json, type Lease, type ManifestRef, type Outcome, type PointRow, type Run } from '@holdfast/core/spec'
 import {
   countingIds,
   type FaultyRepository,
@@ -7,6 +7,7 @@ import {
   type MemoryStore,
   memoryPlatform,
   memoryStore,
+  noFaults,
   type ProviderShape,
   providerShapes,
   type Random,
@@ -50,13 +51,27 @@ export interface World {
   /** The highest number of nodes ever made, for their names. */
   nodes: number
   violation: string | undefined
+  /** What the point that a restore was made from held, by run key. */
+  readonly restored: Map<string, unknown>
+  /** Options of every backup. */
+  backupOptions: Json
   say(text: string): void
   makeStore(): MemoryStore
   makeNode(options?: { readonly store: MemoryStore; readonly name: string }): Promise<Node>
   violate(text: string): void
 }
 
-const usualFaults = { lostRequest: 0.006, lostAnswer: 0.01, lateRequest: 0.05, doubledRequest: 0.15, ownExists: 0.03, diskFull: 0.004, failed: 0.002, listLag: 0.3, lagMs: 500 }
+const usualFaults = {
+  lostRequest: 0.006,
+  lostAnswer: 0.01,
+  lateRequest: 0.05,
+  doubledRequest: 0.15,
+  ownExists: 0.03,
+  diskFull: 0.004,
+  failed: 0.002,
+  listLag: 0.3,
+  lagMs: 500,
+}
 const platformFaults = { requestLost: 0.006, answerLost: 0.006, late: 0.01, doubled: 0.03, broken: 0.004, cut: 0.004 }
 
 export function createWorld(seed: number, trace?: (text: string) => void): World {
@@ -86,6 +101,8 @@ export function createWorld(seed: number, trace?: (text: string) => void): World
     store: makeStore(),
     nodes: 0,
     violation: undefined,
+    restored: new Map(),
+    backupOptions: {},
     say,
     makeStore,
     makeNode: (options) => makeNode(world, ids, busyResources, options),
@@ -127,7 +144,9 @@ async function makeNode(
     system: options?.name ?? 'holdfast',
     store: { ...view, runs },
     repositories: { main: repositoryView(world.repository, process, traffic, world.disk, changed) },
-    providers: Object.fromEntries(world.workloads.map(({ provider, shape }) => [provider, scriptedProvider(platform, { shape, name: provider })])),
+    providers: Object.fromEntries(
+      world.workloads.map(({ provider, shape }) => [provider, scriptedProvider(platform, { shape, name: provider })]),
+    ),
     clock: traffic.clockOf(process),
     ids,
     leaseMs,
@@ -143,7 +162,11 @@ async function makeNode(
 
 /** Half of the schedules run without any exclusive resource: safety must not need it. */
 function withoutResources(create: Node['store']['runs']['create']): Node['store']['runs']['create'] {
-  return (requests, options) => create(requests.map((request) => ({ ...request, resources: [] })), options)
+  return (requests, options) =>
+    create(
+      requests.map((request) => ({ ...request, resources: [] })),
+      options,
+    )
 }
 
 /** Keeps the ledger in step with what the store acknowledges, and counts what the schedules reach. */
@@ -176,6 +199,7 @@ function noteFinish(world: World, store: MemoryStore, lease: Lease, outcome: Out
   if (outcome.state !== 'succeeded') return
   world.coverage.add(`${run?.operation} succeeded`)
   world.ledger.finished(store, outcome.points)
+  if (run?.operation === 'restore') noteRestored(world, run)
   for (const point of outcome.points) {
     const manifest = world.ledger.current().get(point.folder)
     if (manifest && manifest.attempt !== lease.attempt) world.coverage.add('commit adopted')
@@ -187,6 +211,26 @@ function noteTarget(world: World, { target }: { readonly target?: ManifestRef | 
   const path = manifestPath(target.folder, target.number)
   const bytes = world.repository.snapshot().get(path)
   if (bytes && bytes.length > 0) world.coverage.add('commit found by probe')
+}
+
+/** A point id may be used again after its point was deleted, so what it holds is noted now. */
+function noteRestored(world: World, run: Run): void {
+  const { point } = run.result as { readonly point: string }
+  for (const manifest of world.ledger.current().values())
+    if (manifest.point === point) world.restored.set(run.key, (manifest.description as { readonly digest: string }).digest)
+}
+
+/** No call waits or fails. */
+export function calm(world: World): void {
+  world.traffic.open = true
+  world.repository.setFaults(noFaults)
+  world.platform.setFaults({})
+}
+
+export function storm(world: World): void {
+  world.traffic.open = false
+  world.repository.setFaults(usualFaults)
+  world.platform.setFaults(platformFaults)
 }
 
 export function busy(what: string): HoldfastError {

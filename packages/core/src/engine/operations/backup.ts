@@ -38,9 +38,10 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
     (await findPointFolder(repositoryNamed(parts, input.repository), home, attempt.run.key, options)) ??
     `${home}/${pointFolder(attempt.run.dueAt, attempt.run.key)}`
   const ground: Ground = { input, workload, repositoryId, folder }
-  const base = await newestBase(parts, ground, options)
-  const survey = await surveyGround(parts, ground, base, options)
+  const looked = await newestBase(parts, ground, options)
+  const survey = await surveyGround(parts, ground, looked, options)
   if (survey.committed) return await adopt(parts, attempt, ground, survey.committed.reference)
+  const base = await aimAt(parts, attempt, { ...ground, number: survey.next }, looked)
   try {
     return await backUpOnce(parts, attempt, { ...ground, number: survey.next }, base)
   } catch (error) {
@@ -50,7 +51,32 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
     const reason = `the base was lost: ${error instanceof Error ? error.message : String(error)}`
     attempt.warn('BASE_LOST', `${workload.name}: a full backup is made instead, because ${reason}`)
     const { next } = await surveyGround(parts, ground, base, options)
-    return await backUpOnce(parts, attempt, { ...ground, number: next }, { ...base, chain: undefined, reason })
+    const full = await aimAt(parts, attempt, { ...ground, number: next }, { ...base, chain: undefined, reason })
+    return await backUpOnce(parts, attempt, { ...ground, number: next }, full)
+  }
+}
+
+const aimTries = 10
+
+/** Saves target and reads. A base that was condemned since it was looked up is not there at the next look (rule reads). */
+async function aimAt(
+  parts: EngineParts,
+  attempt: Attempt,
+  ground: Ground & { readonly number: number },
+  looked: BaseChain,
+): Promise<BaseChain> {
+  const options = { signal: attempt.signal }
+  const { folder, number, input } = ground
+  let base = looked
+  for (let tried = 1; ; tried++) {
+    try {
+      const reads = base.chain?.map((each) => each.reference) ?? []
+      await attempt.aim({ target: { repository: input.repository, folder, number }, reads }, options)
+      return base
+    } catch (error) {
+      if (codeOf(error) !== 'POINT_CONDEMNED' || !base.chain || tried === aimTries) throw error
+      base = await newestBase(parts, ground, options)
+    }
   }
 }
 
@@ -94,8 +120,6 @@ async function backUpOnce(
   const { input, workload, folder, number } = ground
   const repository = repositoryNamed(parts, input.repository)
   const target: ManifestRef = { repository: input.repository, folder, number }
-  await attempt.aim({ target, reads: base.chain?.map((each) => each.reference) ?? [] }, options)
-
   const backupSink = createBackupSink({
     repository,
     folder,

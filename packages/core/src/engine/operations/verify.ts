@@ -1,19 +1,24 @@
-import { flagMembers } from '../../model/flags.ts'
-import { flagPath, manifestPath, workloadKey } from '../../model/names.ts'
+import { type FlagName, type FlagsRead, flagMembers } from '../../model/flags.ts'
+import { flagPath, isoTime, manifestPath, workloadKey } from '../../model/names.ts'
 import type { VerifyInput } from '../../model/run-input.ts'
 import type { VerifyOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../../spec/errors.ts'
+import type { Flags } from '../../spec/store.ts'
 import { type Finding, verifyPoint } from '../../transfer/index.ts'
 import type { Attempt } from '../attempt.ts'
 import type { ChainLink } from '../base-chain.ts'
-import { chainOf, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
+import { chainOf, type PointView, pointsOf, referenceOf, sameReference } from '../catalog-view.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { readOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { changeFlags, readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
 import { quickCheck } from '../quick-check.ts'
+
+/** How often a flag that differs is looked at, and how long between. */
+const flagLooks = 3
+const flagPauseMs = 200
 
 /**
  * Reads every byte of the chosen points and of what they build on. Damage is a result, not a failure of the run: each finding names point and file.
@@ -22,7 +27,7 @@ import { quickCheck } from '../quick-check.ts'
 export async function verify(parts: EngineParts, attempt: Attempt, input: VerifyInput): Promise<Success> {
   const options = { signal: attempt.signal }
   const findings: Finding[] = []
-  const ours = await checkRepositoryFile(parts, input.repository, findings, options)
+  const owner = await checkRepositoryFile(parts, input.repository, findings, options)
   let checked = 0
   const left = new Set(input.points ?? [])
   for await (const workload of parts.store.points.workloads(input.repository, options)) {
@@ -31,11 +36,11 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
     const points = pointsOf(catalog)
     for (const point of choose(points, input)) {
       left.delete(point.current.pointId)
-      const found = await verifyOne(parts, attempt, { points, point, mode: input.mode }, options)
+      const found = await verifyOne(parts, attempt, { points, point, mode: input.mode, owner }, options)
       if (!found) continue
       checked++
       findings.push(...found)
-      if (ours) await flagPoint(parts, attempt, point, found, input.mode, options)
+      if (owner === 'us') await flagPoint(parts, attempt, point, found, input.mode, options)
     }
   }
   if (left.size > 0) {
@@ -48,17 +53,20 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
   return { result: plainResult(result) }
 }
 
-/** True if the repository is ours to write flags into. A file that does not verify is a finding, and then nothing is written. */
-async function checkRepositoryFile(parts: EngineParts, repository: string, findings: Finding[], options: CallOptions): Promise<boolean> {
+/** Whose flags these are. Only into a repository of ours they are written; only of somebody else's the catalog knows no more than its last rescan. */
+type Owner = 'us' | 'somebody else' | 'unknown'
+
+/** A file that does not verify is a finding, and then nothing is written. */
+async function checkRepositoryFile(parts: EngineParts, repository: string, findings: Finding[], options: CallOptions): Promise<Owner> {
   try {
     const ownership = await readOwnership(parts, repository, options)
     if (ownership.state === 'missing')
       throw new HoldfastError('REPOSITORY_MISSING', `Repository "${repository}" has no repository.json: it is probably not mounted.`)
-    return ownership.state === 'ours'
+    return ownership.state === 'foreign' ? 'somebody else' : 'us'
   } catch (error) {
     if (codeOf(error) !== 'REPOSITORY_DAMAGED') throw error
     findings.push({ point: '', file: 'repository.json', message: error instanceof Error ? error.message : String(error) })
-    return false
+    return 'unknown'
   }
 }
 
@@ -76,9 +84,10 @@ function choose(points: readonly PointView[], input: VerifyInput): readonly Poin
 async function verifyOne(
   parts: EngineParts,
   attempt: Attempt,
-  { points, point, mode }: { readonly points: readonly PointView[]; readonly point: PointView; readonly mode: VerifyInput['mode'] },
+  what: { readonly points: readonly PointView[]; readonly point: PointView; readonly mode: VerifyInput['mode']; readonly owner: Owner },
   options: CallOptions,
 ): Promise<readonly Finding[] | undefined> {
+  const { points, point, mode, owner } = what
   const { pointId, repository, folder } = point.current
   attempt.meter.step(`verifying ${pointId}`)
   const chain = chainOf(points, pointId)
@@ -88,7 +97,7 @@ async function verifyOne(
     if (codeOf(error) === 'POINT_CONDEMNED') return undefined
     throw error
   }
-  const findings: Finding[] = [...(await verifyFlags(parts, point, options))]
+  const findings: Finding[] = [...(await verifyFlags(parts, attempt, point, owner, options))]
   const links = new Map<string, ChainLink>()
   for (const each of chain ?? [point]) {
     const link = await readLink(parts, each, options)
@@ -137,21 +146,57 @@ async function readLink(parts: EngineParts, point: PointView, options: CallOptio
   return { point: point.current.pointId, file: manifestPath(reference.folder, reference.number), message }
 }
 
-/** Flag files that do not verify, and flags that the catalog knows but the repository has lost. */
-async function verifyFlags(parts: EngineParts, point: PointView, options: CallOptions): Promise<readonly Finding[]> {
-  const { pointId, repository, folder, flags: known } = point.current
-  const { flags, damaged } = await readPointFlags(repositoryNamed(parts, repository), folder, options)
-  const findings = damaged.map(({ flag, error }) => ({ point: pointId, file: flagPath(folder, flag), message: error.message }))
+/** Flag files that do not verify, and flags that catalog and repository tell differently. A flag may be changed meanwhile: what differs is looked at again. */
+async function verifyFlags(
+  parts: EngineParts,
+  attempt: Attempt,
+  { current }: PointView,
+  owner: Owner,
+  options: CallOptions,
+): Promise<readonly Finding[]> {
+  const { repository, workload, folder, pointId } = current
+  let known = current.flags
+  for (let look = 1; ; look++) {
+    const read = await readPointFlags(repositoryNamed(parts, repository), folder, options)
+    const damaged = read.damaged.map(({ flag, error }) => ({ point: pointId, file: flagPath(folder, flag), message: error.message }))
+    const different = owner === 'somebody else' ? [] : differences(attempt, known, read)
+    if (different.length === 0 || look === flagLooks)
+      return [...damaged, ...different.map(({ flag, message }) => ({ point: pointId, file: flagPath(folder, flag), message }))]
+    await parts.clock.sleep(flagPauseMs, options)
+    const { points } = await parts.store.points.catalog(repository, workload, options)
+    known = points.find((row) => sameReference(row, current))?.flags ?? known
+  }
+}
+
+interface FlagDifference {
+  readonly flag: FlagName
+  readonly message: string
+}
+
+function differences(attempt: Attempt, known: Flags, { flags, damaged }: FlagsRead): readonly FlagDifference[] {
+  const found: FlagDifference[] = []
+  const isDamaged = (flag: FlagName) => damaged.some((each) => each.flag === flag)
   for (const flag of ['pin', 'hold', 'quarantine'] as const) {
     const member = flagMembers[flag]
-    if (damaged.some((each) => each.flag === flag) || known[member] === flags[member]) continue
-    findings.push({
-      point: pointId,
-      file: flagPath(folder, flag),
-      message: `the catalog says ${String(known[member] ?? 'none')}, the repository says ${String(flags[member] ?? 'none')}`,
-    })
+    if (isDamaged(flag) || known[member] === flags[member]) continue
+    // A hold that cannot be read counts as a pin; there is no pin then that could differ.
+    if (flag === 'pin' && known.pin === undefined && isDamaged('hold')) continue
+    found.push({ flag, message: `the catalog says ${shown(flag, known[member])}, the repository says ${shown(flag, flags[member])}` })
   }
-  return findings
+  const { verifiedAt } = known
+  // A newer file is no loss. An earlier attempt of this run may have died between catalog and file, and this one writes both anew.
+  const lost = verifiedAt !== undefined && (flags.verifiedAt ?? 0) < verifiedAt && attempt.run.attempt === 1
+  if (lost && !isDamaged('verified'))
+    found.push({
+      flag: 'verified',
+      message: `the catalog says verified at ${isoTime(verifiedAt)}, the repository says ${shown('verified', flags.verifiedAt)}`,
+    })
+  return found
+}
+
+function shown(flag: FlagName, value: string | number | undefined): string {
+  if (value === undefined) return 'none'
+  return flag === 'hold' || flag === 'verified' ? isoTime(Number(value)) : `"${value}"`
 }
 
 /** Damage of data quarantines; a lost or damaged flag file does not make the data bad. */
@@ -168,13 +213,16 @@ async function flagPoint(
   const bad = found.find((each) => !flagFilePaths.has(each.file))
   const where = { repository, folder }
   const lease = { ...options, lease: attempt.lease }
+  // Whoever died between catalog and file has left a quarantine that a rescan would lose: it is written again.
+  const lost = found.some((each) => each.file === flagPath(folder, 'quarantine'))
   try {
     if (bad) {
-      const reason = `${bad.file}: ${bad.message}`
-      if (flags.quarantine !== reason) await changeFlags(parts, where, { quarantine: reason }, lease)
-    } else if (flags.quarantine === undefined && mode === 'full') await changeFlags(parts, where, { verifiedAt: attempt.storeNow() }, lease)
+      const quarantine = bad.message.includes(bad.file) ? bad.message : `${bad.file}: ${bad.message}`
+      if (flags.quarantine !== quarantine || lost) await changeFlags(parts, where, { quarantine }, lease)
+    } else if (flags.quarantine !== undefined && lost) await changeFlags(parts, where, { quarantine: flags.quarantine }, lease)
+    else if (flags.quarantine === undefined && mode === 'full') await changeFlags(parts, where, { verifiedAt: attempt.storeNow() }, lease)
   } catch (error) {
-    if (codeOf(error) !== 'POINT_CONDEMNED') throw error
-    parts.logger.info('The point was condemned while it was verified.', { folder, number })
+    if (codeOf(error) !== 'POINT_CONDEMNED' && codeOf(error) !== 'NOT_FOUND') throw error
+    parts.logger.info('The point was deleted while it was verified.', { folder, number })
   }
 }
