@@ -6,7 +6,7 @@ import type { Subject, SubjectOptions } from './subject.ts'
 
 const mebibyte = 1 << 20
 
-/** A raw disk image of 256 MiB, mostly empty, in a folder of its own; protected by the provider of the next example. */
+/** A raw disk image of 96 MiB, half empty, in a folder of its own; protected by the provider of the next example. */
 export function diskFile({ folder }: Pick<SubjectOptions, 'folder'>): Subject {
   const id = 'shop'
   const disks = join(folder, 'disks')
@@ -20,28 +20,30 @@ export function diskFile({ folder }: Pick<SubjectOptions, 'folder'>): Subject {
     title: `disk image ${id}.img`,
     providerName: 'disks',
     id,
+    // All of it is read once to find what has changed; what follows are the changes.
+    killAfterBytes: 98 * mebibyte,
     copyName: 'img',
     newProvider: () => diskFiles({ folder: disks }),
     async create() {
       await mkdir(disks)
       const file = await open(image, 'wx')
-      await file.truncate(256 * mebibyte)
+      await file.truncate(96 * mebibyte)
       await file.close()
       await write([
         [0, noise('boot', 2 * mebibyte)],
-        [64 * mebibyte, noise('system', 40 * mebibyte)],
+        [8 * mebibyte, noise('system', 40 * mebibyte)],
       ])
-      return '256 MiB, of which 42 MiB hold data'
+      return '96 MiB, of which 42 MiB hold data'
     },
     async change(day) {
-      await write([[(100 + 4 * day) * mebibyte, noise(`day ${day}`, 3 * mebibyte)]])
-      return '3 MiB written'
+      await write([[(40 + 16 * day) * mebibyte, noise(`day ${day}`, 12 * mebibyte)]])
+      return '12 MiB written'
     },
     saveTo: (file) => copyFile(image, file),
     async damage() {
       const file = await open(image, 'r+')
       const byte = Buffer.alloc(1)
-      const middle = 80 * mebibyte
+      const middle = 30 * mebibyte
       await file.read(byte, 0, 1, middle)
       await file.write(Buffer.of((byte[0] ?? 0) ^ 1), 0, 1, middle)
       await file.close()
@@ -49,7 +51,7 @@ export function diskFile({ folder }: Pick<SubjectOptions, 'folder'>): Subject {
     },
     lose: () => rm(image),
     async listing() {
-      return [{ kind: 'disk images', names: await readdir(disks).catch(() => []) }]
+      return [{ kind: 'disk image', names: await readdir(disks).catch(() => []) }]
     },
     cleanUp: () => rm(disks, { recursive: true, force: true }),
   }

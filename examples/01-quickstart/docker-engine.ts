@@ -12,20 +12,22 @@ export async function findEngine(): Promise<{ readonly socketPath: string; reado
   const fromEnvironment = process.env.DOCKER_HOST
   if (fromEnvironment !== undefined && !fromEnvironment.startsWith('unix://'))
     return { missing: `DOCKER_HOST is ${new URL(fromEnvironment).protocol}, and only Unix sockets are spoken so far` }
-  const users = fromEnvironment?.slice('unix://'.length) ?? '/var/run/docker.sock'
-  const candidates = [
-    ...('facts' in docker ? [docker.facts.socket] : []),
-    users,
-    join(process.env.XDG_RUNTIME_DIR ?? '/nowhere', 'docker.sock'),
-    join(homedir(), '.docker/run/docker.sock'),
-  ]
+  const users =
+    fromEnvironment === undefined
+      ? [
+          '/var/run/docker.sock',
+          join(process.env.XDG_RUNTIME_DIR ?? '/run/user', 'docker.sock'),
+          join(homedir(), '.docker/run/docker.sock'),
+        ]
+      : [fromEnvironment.slice('unix://'.length)]
+  const candidates = [...('facts' in docker ? [docker.facts.socket] : []), ...users]
   for (const socketPath of candidates) {
     try {
       const { Version: version } = await ask<{ Version: string }>(socketPath, 'GET', '/version')
       return { socketPath, version }
     } catch {}
   }
-  return { missing: `nothing answers at ${users}` }
+  return { missing: `nothing answers at ${users[0]}` }
 }
 
 export interface Body {

@@ -10,6 +10,9 @@ import { ask, call } from './docker-engine.ts'
 import { writeDay, writeShop } from './sample-files.ts'
 import type { Listed, Subject, SubjectOptions } from './subject.ts'
 
+/** Place in the archive: before it come 8 MiB of access.log, and orders.db has 24 MiB. */
+const insideOrders = 20 << 20
+
 interface OwnEngine {
   readonly socketPath: string
   readonly unique: string
@@ -31,6 +34,7 @@ export function dockerVolume({ socketPath, unique, folder }: SubjectOptions & { 
     title: `Docker volume ${id}`,
     providerName: 'docker',
     id,
+    killAfterBytes: 16 << 20,
     copyName: 'tar',
     newProvider: () => docker({ socketPath }),
     async create() {
@@ -44,11 +48,11 @@ export function dockerVolume({ socketPath, unique, folder }: SubjectOptions & { 
       }),
     damage: () =>
       withHelper(engine, id, async (helper) => {
-        const tar = await buffer(await call(socketPath, 'GET', `/containers/${helper}/archive?path=/data/orders.db`))
-        const middle = tar.length >> 1
-        tar[middle] = (tar[middle] ?? 0) ^ 1
-        await ask(socketPath, 'PUT', `/containers/${helper}/archive?path=/data`, { type: 'application/x-tar', bytes: tar })
-        return 'in the middle of orders.db'
+        // The whole archive goes back, so that nothing else differs, not even the time of the folder.
+        const tar = await buffer(await call(socketPath, 'GET', `/containers/${helper}/archive?path=/data`))
+        tar[insideOrders] = (tar[insideOrders] ?? 0) ^ 1
+        await ask(socketPath, 'PUT', `/containers/${helper}/archive?path=/`, { type: 'application/x-tar', bytes: tar })
+        return 'in orders.db'
       }),
     lose: () => ask(socketPath, 'DELETE', `/volumes/${id}`),
     listing: () => listing(engine),
@@ -108,9 +112,9 @@ async function listing({ socketPath, unique }: OwnEngine): Promise<readonly List
       .filter(({ Labels: labels }) => Object.values(labels ?? {}).some((value) => value.includes(unique)))
       .map(({ Id: id, Name: name, Names: names, RepoTags: tags }) => name ?? names?.[0]?.slice(1) ?? tags?.[0] ?? id ?? '')
   return [
-    { kind: 'volumes', names: ours(volumes) },
-    { kind: 'containers', names: ours(containers) },
-    { kind: 'images', names: ours(images) },
+    { kind: 'volume', names: ours(volumes) },
+    { kind: 'container', names: ours(containers) },
+    { kind: 'image', names: ours(images) },
   ]
 }
 

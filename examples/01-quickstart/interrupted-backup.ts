@@ -2,11 +2,12 @@
 import { openEngine, type QuickstartSetup, subjectOf } from './setup.ts'
 
 const setup = JSON.parse(process.argv[2] ?? '') as QuickstartSetup
-// Held back to 8 MiB a second, so that there is a middle to be killed in.
-const engine = await openEngine(setup, subjectOf(setup), { bytesPerSecond: 8 << 20 })
+const subject = subjectOf(setup)
+// Held back, so that there is a middle to be killed in.
+const engine = await openEngine(setup, subject, { bytesPerSecond: 40 << 20 })
 await engine.start()
-for await (const step of engine.runPlan('nightly').progress()) {
-  if (step.bytes === 0) continue
-  process.stdout.write(String(step.bytes))
+for await (const { bytes } of engine.runPlan('nightly').progress()) {
+  if (bytes < subject.killAfterBytes) continue
+  process.stdout.write(String(bytes))
   process.kill(process.pid, 'SIGKILL')
 }

@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatDuration } from '@holdfast/core'
 import { findEngine } from './docker-engine.ts'
-import { createReport, told } from './report.ts'
+import { counted, createReport, named } from './report.ts'
 import { subjectOf } from './setup.ts'
 import * as steps from './steps.ts'
+import type { Listed } from './subject.ts'
 
 const prove = process.argv.includes('--prove')
 const interrupted = new AbortController()
@@ -18,11 +19,7 @@ const report = createReport((line) => process.stdout.write(`${line}\n`), interru
 
 async function run(world: steps.World): Promise<string> {
   const { subject } = world
-  let content = ''
-  await report.step(`Make ${subject.title}`, async () => {
-    content = await subject.create()
-    return content
-  })
+  await report.step(`Make ${subject.title}`, () => subject.create())
   await report.step('Protect it', async () => {
     await steps.startEngine(world)
     return steps.protect(world)
@@ -44,25 +41,20 @@ async function run(world: steps.World): Promise<string> {
     verdict = await steps.judge(world)
     return verdict
   })
-  return `${subject.title}, ${content}: ${verdict}`
+  return `${subject.title}, ${world.size}: ${verdict}`
 }
 
 async function main(): Promise<void> {
   const begin = performance.now()
   report.say('Protect something, die in the middle of a backup, lose everything but the backups, restore, compare.')
-  const found = process.argv.includes('--disk') ? { missing: '--disk' } : await findEngine()
+  const found = process.argv.includes('--disk') ? { missing: 'asked for by --disk' } : await findEngine()
+  if ('missing' in found) report.say(`What is protected: a disk image (no Docker engine: ${found.missing})`)
+  else report.say(`What is protected: a volume of the Docker engine ${found.version} at ${found.socketPath}`)
   const unique = randomBytes(4).toString('hex')
   const folder = join(tmpdir(), `holdfast-quickstart-${unique}`)
   const setup = { unique, folder, ...('socketPath' in found && { socketPath: found.socketPath }) }
   const world: steps.World = { setup, subject: subjectOf(setup), report }
-  const listing = async () =>
-    told([...(await world.subject.listing()), { kind: 'temporary folder', names: existsSync(folder) ? [folder] : [] }])
-  report.say(
-    'missing' in found
-      ? `No Docker engine (${found.missing}): a disk image it is.`
-      : `Docker engine ${found.version} at ${found.socketPath}`,
-  )
-  report.say(`There before: ${await listing()}`)
+  report.say(`There before: ${counted(await everything(world))}`)
 
   let last = ''
   const running = (async () => {
@@ -74,12 +66,20 @@ async function main(): Promise<void> {
     await Promise.race([running, aborted])
   } finally {
     await cleanUp(world, running)
+    const left = await everything(world)
     report.say()
-    report.say(`There after:  ${await listing()}`)
+    report.say(`There after:  ${counted(left)}`)
+    for (const thing of named(left)) report.detail(`left behind: ${thing}`)
+    if (left.some(({ names }) => names.length > 0)) process.exitCode = 1
   }
   report.say(`All of it took ${formatDuration(performance.now() - begin)}.`)
   report.say(last)
-  if (!last.endsWith('identical')) process.exitCode = 1
+  if (!last.endsWith(' identical')) process.exitCode = 1
+}
+
+/** What this run has made, as the platform and the file system show it. */
+async function everything({ setup, subject }: steps.World): Promise<readonly Listed[]> {
+  return [...(await subject.listing()), { kind: 'temporary folder', names: existsSync(setup.folder) ? [setup.folder] : [] }]
 }
 
 /** On every way out, also Ctrl-C: ends what runs, then removes what this run has made, and nothing else. */
@@ -91,10 +91,11 @@ async function cleanUp(world: steps.World, running: Promise<void>): Promise<void
   await rm(world.setup.folder, { recursive: true, force: true })
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort(new Error(`stopped by ${signal}`)))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort(new Error(`Stopped by ${signal}`)))
 try {
   await main()
 } catch (error) {
-  report.say(error instanceof Error ? `Failed: ${interrupted.signal.aborted ? error.message : error.stack}` : String(error))
+  if (interrupted.signal.aborted) report.say(`${interrupted.signal.reason.message}; all is removed.`)
+  else report.say(error instanceof Error ? `Failed: ${error.stack}` : `Failed: ${String(error)}`)
   process.exit(interrupted.signal.aborted ? 130 : 2)
 }

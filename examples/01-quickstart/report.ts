@@ -33,7 +33,13 @@ export function createReport(write: (line: string) => void, signal: AbortSignal)
 
 export type Report = ReturnType<typeof createReport>
 
-/** `volumes none, containers holdfast-1-read, images none` */
-export function told(listed: readonly Listed[]): string {
-  return listed.map(({ kind, names }) => `${kind} ${names.length === 0 ? 'none' : names.join(' ')}`).join(', ')
+/** `no volume, 1 container, no image` */
+export function counted(listed: readonly Listed[]): string {
+  return listed
+    .map(({ kind, names }) => (names.length === 0 ? `no ${kind}` : `${names.length} ${kind}${names.length === 1 ? '' : 's'}`))
+    .join(', ')
+}
+
+export function named(listed: readonly Listed[]): readonly string[] {
+  return listed.flatMap(({ kind, names }) => names.map((name) => `${kind} ${name}`))
 }

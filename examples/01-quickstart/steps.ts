@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type BackupOutcome, type Engine, formatBytes } from '@holdfast/core'
 import { compare } from './compare.ts'
-import { type Report, told } from './report.ts'
+import { counted, named, type Report } from './report.ts'
 import { backupFolder, catalogFile, openEngine, type QuickstartSetup } from './setup.ts'
 import type { Listed, Subject } from './subject.ts'
 
@@ -17,6 +17,8 @@ export interface World {
   readonly report: Report
   engine?: Engine | undefined
   child?: ChildProcess | undefined
+  /** Of what was protected last. */
+  size?: string
 }
 
 export async function startEngine(world: World): Promise<Engine> {
@@ -36,12 +38,12 @@ export async function protect({ engine, report }: World): Promise<string> {
   await report.progress(run.progress())
   const [backup] = await run
   if (!backup) throw new Error('the plan names one workload, and there is no backup of it')
-  return describe(backup)
+  return described(backup)
 }
 
-function describe({ point, bytes, items }: BackupOutcome): string {
+function described({ point, bytes, items }: BackupOutcome): string {
   const [item] = items
-  return `point ${point}: ${formatBytes(bytes.transferred)} read, ${formatBytes(bytes.stored)} stored (${item?.form})`
+  return `point ${point}: ${formatBytes(bytes.used)} of data, ${formatBytes(bytes.stored)} stored (${item?.form})`
 }
 
 /** A second process begins a backup and kills itself with bytes on their way. */
@@ -56,29 +58,30 @@ export async function killInTheMiddle(world: World): Promise<string> {
   world.child = undefined
   if (signal !== 'SIGKILL') throw new Error(`the second process was to be killed, but ended with ${code ?? signal}`)
   world.report.detail(`process ${child.pid} had read ${formatBytes(Number(bytes))} when it was killed (SIGKILL)`)
-  return `left behind: ${told(await leftBehind(world))}`
+  const left = await leftBehind(world)
+  for (const thing of named(left)) world.report.detail(`it left ${thing}`)
+  return `left behind: ${counted(left)}`
 }
 
 export async function recover(world: World): Promise<string> {
   const engine = await startEngine(world)
-  world.report.detail('engine.start() has settled the run of the dead process and undone what it had made')
-  world.report.detail(`left behind: ${told(await leftBehind(world))}`)
+  world.report.detail('engine.start() settled the run of the dead process and undid what it had made;')
+  world.report.detail(`left behind: ${counted(await leftBehind(world))}`)
   await engine.idle()
   const [newest] = await pointsOf(world, engine)
-  return `and made its backup after all: point ${newest?.id}`
+  return `then the run was done again: point ${newest?.id}`
 }
 
 /** On the platform and in the repository; the workload itself is not left behind but meant to be there. */
 async function leftBehind({ setup, subject }: World): Promise<readonly Listed[]> {
   const files = await readdir(backupFolder(setup), { recursive: true })
   const unfinished = files.filter((file) => /(^|\/)\.[^/]*~[^/]*$/.test(file))
-  const sizes = await Promise.all(unfinished.map(async (file) => (await stat(join(backupFolder(setup), file))).size))
-  const names = unfinished.length === 0 ? [] : [`${unfinished.length} (${formatBytes(sizes.reduce((sum, size) => sum + size, 0))})`]
-  const platform = (await subject.listing()).map(({ kind, names: all }) => ({
-    kind,
-    names: all.filter((name) => !name.startsWith(subject.id)),
-  }))
-  return [...platform, { kind: 'unfinished files', names }]
+  const sized = unfinished.map(async (file) => `${file} (${formatBytes((await stat(join(backupFolder(setup), file))).size)})`)
+  const platform = (await subject.listing()).map(({ kind, names }) => {
+    const others = names.filter((name) => !name.startsWith(subject.id))
+    return { kind: others.length < names.length ? `other ${kind}` : kind, names: others }
+  })
+  return [...platform, { kind: 'unfinished file', names: await Promise.all(sized) }]
 }
 
 function pointsOf({ subject }: World, engine: Engine) {
@@ -100,8 +103,10 @@ export async function rescan(world: World): Promise<string> {
   // The new catalog is a stranger to the repository until it is told to take it over.
   const { owner } = JSON.parse(await readFile(join(backupFolder(world.setup), 'repository.json'), 'utf8'))
   const { added } = await engine.rescan({ repository: 'main', takeOver: owner })
-  for (const { id, createdAt, summary } of (await pointsOf(world, engine)).toReversed())
+  for (const { id, createdAt, summary } of (await pointsOf(world, engine)).toReversed()) {
     world.report.detail(`point ${id} of ${createdAt}, ${formatBytes(summary.bytes.stored)}`)
+    world.size = formatBytes(summary.bytes.provisioned)
+  }
   return `${added} points found in the repository`
 }
 

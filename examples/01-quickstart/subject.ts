@@ -8,6 +8,8 @@ export interface Subject {
   readonly providerName: string
   /** Id of the workload. */
   readonly id: string
+  /** Bytes that a backup has read when it is in the middle of storing them. */
+  readonly killAfterBytes: number
   /** Ending of the files that `saveTo` makes. */
   readonly copyName: 'tar' | 'img'
   /** The provider belongs to one engine, which disposes it: each engine gets a new one. */
@@ -22,14 +24,15 @@ export interface Subject {
   damage(): Promise<string>
   /** Removes it, as a mishap would. */
   lose(): Promise<void>
-  /** What is there now that this quickstart or Holdfast has made for it, one line for each kind of thing. */
+  /** What is there now that this quickstart or Holdfast has made for it. */
   listing(): Promise<readonly Listed[]>
   /** Removes all of that. */
   cleanUp(): Promise<void>
 }
 
-/** Things of one kind: `volumes`, and the names of ours among them. */
+/** Things of one kind. */
 export interface Listed {
+  /** `volume` */
   readonly kind: string
   readonly names: readonly string[]
 }

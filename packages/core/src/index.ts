@@ -1,12 +1,27 @@
-// What applications import. Contracts for plug-ins are in @holdfast/core/spec.
-export { systemClock } from './clock.ts'
+// What applications import; contracts for plug-ins are in @holdfast/core/spec. First the engine, what it is made of and what it tells.
+
 export { createEngine } from './engine/create-engine.ts'
 export type { Engine, EngineOptions, PointChoice, PointInfo, RestoreOptions, RunOrder } from './engine/engine.ts'
 export type { EngineEvents, EventListener, EventName, RunEvent } from './engine/events.ts'
 export type { RetryPolicy } from './engine/parts.ts'
 export type { RunHandle } from './engine/run-handle.ts'
-export { randomIds } from './ids.ts'
-export { type ConsoleLoggerOptions, consoleLogger, type LogLevel, silentLogger } from './logger.ts'
+
+// Plans, runs and their outcomes: plain data, with JSON Schemas.
+
+export { type Plan, type PlanInput, planJsonSchema } from './model/plan.ts'
+export type {
+  BackupOutcome,
+  Finding,
+  ItemOutcome,
+  PruneOutcome,
+  RescanOutcome,
+  RestoreOutcome,
+  VerifyOutcome,
+} from './model/run-outcome.ts'
+export { type ErrorView, type ProgressView, type RunView, runViewJsonSchema } from './model/run-view.ts'
+
+// Restore points: the manifest as it lies in the repository, and what the catalog keeps of it.
+
 export { manifestJsonSchema } from './model/manifest.ts'
 export type {
   ByteCounts,
@@ -18,21 +33,22 @@ export type {
   StoredFileEntry,
   StreamItem,
 } from './model/manifest-types.ts'
-export { type Plan, type PlanInput, planJsonSchema } from './model/plan.ts'
 export type { PointSummary } from './model/point-row.ts'
-export type {
-  BackupOutcome,
-  Finding,
-  ItemOutcome,
-  PruneOutcome,
-  RescanOutcome,
-  RestoreOutcome,
-  VerifyOutcome,
-} from './model/run-outcome.ts'
-export { type ErrorView, type ProgressView, type RunView, runViewJsonSchema } from './model/run-view.ts'
-export { type ConsoleNotifierOptions, consoleNotifier } from './notifier/console-notifier.ts'
+
+// Repository in a folder, and the file system below it.
+
 export { type LocalRepositoryOptions, localRepository } from './repository/local-repository.ts'
 export { nodeFileSystem } from './repository/node-file-system.ts'
-export { inProcessScheduler } from './scheduler/in-process-scheduler.ts'
 export type { FileSystem } from './spec/file-system.ts'
+
+// Notifier, scheduler, logger, clock and identifiers that need nothing else.
+
+export { systemClock } from './clock.ts'
+export { randomIds } from './ids.ts'
+export { type ConsoleLoggerOptions, consoleLogger, type LogLevel, silentLogger } from './logger.ts'
+export { type ConsoleNotifierOptions, consoleNotifier } from './notifier/console-notifier.ts'
+export { inProcessScheduler } from './scheduler/in-process-scheduler.ts'
+
+// Words for people.
+
 export { formatBytes, formatDuration } from './spec/helpers/index.ts'

@@ -25,9 +25,17 @@ export interface BlockSource extends AsyncDisposable {
   readonly readers?: number
   /** Read length at which the source is fastest. Default 1 MiB. */
   readonly readBytes?: number
+  /**
+   * Fills the whole target with the bytes from `offset` on, or rejects: it never gives fewer. A range that leaves the source is refused. May be
+   * repeated. Rejects when the signal aborts, with its reason or ABORTED. After a rejection the content of the target is undefined.
+   */
   readInto(target: Uint8Array, offset: number, options: CallOptions): Promise<void>
 }
 /** A block source that knows where its data is. `extents` may be called again and answers the same. */
 export interface MappedBlocks extends BlockSource {
+  /**
+   * The map, in guest order. What a gap between two extents means is up to whoever made the source: zeros in a full disk, "as before" in a layer or a
+   * list of changes. A reader may stop half-way, and read bytes meanwhile. Rejects when the signal aborts, with its reason or ABORTED.
+   */
   extents(options: CallOptions): AsyncIterable<Extent>
 }

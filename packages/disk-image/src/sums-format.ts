@@ -23,6 +23,7 @@ const magic = Buffer.from('HFSUMS\r\n', 'latin1')
 const version = 1
 const kinds = { data: 1, zero: 2 } as const
 
+/** What a sums file says before its records. The length of the file follows from it: 32 + 24 x `count` bytes. */
 export interface SumsHeader {
   /** Virtual size of the disk in bytes. */
   readonly size: number

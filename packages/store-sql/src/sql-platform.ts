@@ -27,5 +27,6 @@ export interface SqlPlatform {
   newId(transaction: Transaction<Tables>): Promise<string>
   /** Type and definition of a primary key that grows by itself. */
   readonly sequenceType: 'integer' | 'bigserial'
+  /** Makes a column of `sequenceType` the primary key whose values the database gives, each larger than all before it, also than those of deleted rows. */
   sequenceColumn(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder
 }

@@ -65,6 +65,10 @@ export interface RunTable {
   error_json: string | null
 }
 
+/**
+ * One manifest: its key is repository, folder and number. `condemned` is 1 from the moment its deletion was decided until the row goes; such a row is
+ * never used or renewed. `summary_json` is what the engine made of the manifest, so that points are listed without reading the repository.
+ */
 export interface PointTable {
   repository: string
   folder: string

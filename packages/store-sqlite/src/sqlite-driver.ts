@@ -12,6 +12,7 @@ export interface SqliteDriver {
   all(sql: string, parameters: readonly SqliteValue[]): readonly object[]
   /** How many rows a statement changed. */
   run(sql: string, parameters: readonly SqliteValue[]): number
+  /** Closes the file, once; nothing is called afterwards. A transaction that is still open is rolled back. */
   close(): void
 }
 

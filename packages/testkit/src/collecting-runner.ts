@@ -7,7 +7,9 @@ export interface ContractResult {
   readonly error?: unknown
 }
 
+/** A suite that was registered but does not fail: what became of its tests is a list. */
 export interface CollectingRunner {
+  /** To be handed to the suite, as `describe` and `it` of a test runner are. */
   readonly runner: ContractRunner
   /** Runs what was registered, one test after the other, once; later calls answer the same. */
   results(): Promise<readonly ContractResult[]>

@@ -21,6 +21,10 @@ export interface StoppedChild extends AsyncDisposable {
   /** Lets it go on (SIGCONT) and gives its end. */
   resume(): Promise<ChildResult>
 }
+/**
+ * Child processes that die or stand still at a point of their own choosing. Every child gets a fresh temporary folder for its list of points, which is
+ * removed when it ends; what it works on is up to the script. A child that takes too long is killed, and the call rejects.
+ */
 export interface CrashHarness {
   /** Runs the script to its end and gives every point it reached. Rejects with its output when it fails. */
   recordPoints(script: string, args?: readonly string[]): Promise<readonly string[]>

@@ -4,7 +4,9 @@ import { errnoError } from './power-loss-file-system.ts'
 /** What goes wrong. `short write`: the file system takes one byte of a longer write and reports no error; only writes are counted then. */
 export type FileSystemFault = 'EIO' | 'ENOSPC' | 'EMFILE' | 'ETIMEDOUT' | 'EACCES' | 'EROFS' | 'short write' | 'failed sync'
 
+/** A file system in which one call fails, and what became of that. To fail every call of an operation once, count `at` up until `fired` is false. */
 export interface FailingFileSystem {
+  /** What the code under test is given. */
   readonly fileSystem: FileSystem
   /** Whether call number `at` was reached. When it was not, all calls of the operation have been failed once. */
   readonly fired: boolean

@@ -32,15 +32,20 @@ export interface FaultRates {
   readonly lagMs: number
 }
 
+/** What a faulty repository draws its faults from. Equal seeds and equal calls in equal order give equal faults. */
 export interface FaultyRepositoryOptions {
-  /** Everything random comes from here: a generator of numbers from 0 to 1 (exclusive) by seed. */
-  readonly random: { next(): number }
+  /** Everything random comes from here: a generator by seed, such as `seededRandom(seed)`. */
+  readonly random: {
+    /** At least 0, less than 1. */
+    next(): number
+  }
   readonly clock: Clock
   /**
    * Awaited before and after each call and where a call has taken effect but is not durable, with `put before a/b`, `put visible a/b`, `put after a/b`
    * (also `open`, `read`, `list`, `sync`, `delete`, `check`). A driver interleaves, freezes (never resolves) or kills (throws) workers here.
    */
   turn?(label: string): Promise<void> | void
+  /** Rates that differ from the usual ones, which are some per cent; {@link noFaults} for a repository that behaves. */
   readonly faults?: Partial<FaultRates>
 }
 
@@ -63,9 +68,11 @@ export interface FaultyRepository extends Repository {
   readonly late: number
   /** The storage makes one change durable by itself. */
   writeBack(): void
+  /** Changes the rates that are named, from the next call on, for all views; the others stay. Late requests already under way stay under way. */
   setFaults(faults: Partial<FaultRates>): void
 }
 
+/** Every rate 0: given to `setFaults` when a schedule is over, so that what follows is judged in peace. */
 export const noFaults: FaultRates = {
   lostRequest: 0,
   lostAnswer: 0,

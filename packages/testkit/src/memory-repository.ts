@@ -10,6 +10,7 @@ import {
   throwIfAborted,
 } from '@holdfast/core/spec'
 
+/** What a memory repository may be given: nothing is needed. */
 export interface MemoryRepositoryOptions {
   /** What the age of files is measured with. Without one every file is 0 ms old. */
   readonly clock?: Clock

@@ -9,6 +9,7 @@ export interface MemoryRun {
   readonly intended: readonly Intent[]
   readonly notes: readonly { readonly level: 'info' | 'warning'; readonly code: string; readonly message: string }[]
   readonly steps: readonly { readonly text: string; readonly fraction?: number }[]
+  /** Aborts the signal of the run, once; by default with ABORTED. Open intents stay open, to be undone with `undoOpen`. */
   abort(reason?: unknown): void
   /** Undoes the open intents newest first with a fresh signal, as the engine does. `committed`: kept ones stay. `by`: another instance of the provider. */
   undoOpen(options?: { readonly committed?: boolean; readonly by?: Provider }): Promise<readonly Awaited<ReturnType<Provider['undo']>>[]>

@@ -16,7 +16,9 @@ export interface CallPoint {
 /** Awaited at each point. It may throw (the call rejects with that), wait, never resolve (a freeze) or kill the process. */
 export type CallHook = (point: CallPoint) => Promise<void> | void
 
+/** How {@link observeCalls} names what it sees, and what it cannot know by itself. */
 export interface ObserveOptions {
+  /** Begins the name of every point. Give each observed object its own, or counts of two objects mix in one name. */
   readonly seam: string
   /** Paths of further methods that are not asynchronous: they return a plain value or an iterable. Generators are recognised by themselves. */
   readonly synchronous?: readonly string[]

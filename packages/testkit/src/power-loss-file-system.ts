@@ -1,7 +1,9 @@
 import type { FileSystem, FileSystemEntry, OpenFile } from '@holdfast/core/spec'
 import { applyOperation, type Disk, type DiskNode, type DiskOperation, diskAfterPowerLoss, emptyDisk } from './power-loss-log.ts'
 
+/** One life of a simulated disk, from when the power came until it is lost. */
 export interface PowerLossFileSystem {
+  /** What the code under test is given. Its errors are those of Linux, as Node gives them. */
   readonly fileSystem: FileSystem
   /** How many changes and syncs were made so far: a moment to which `afterPowerLoss` can go back. */
   readonly operations: number

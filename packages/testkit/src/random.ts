@@ -7,7 +7,9 @@ export interface Random {
   below(limit: number): number
   /** True with this probability. */
   chance(probability: number): boolean
+  /** One element, each as probable as the others. RangeError if there is none. */
   pick<T>(list: readonly T[]): T
+  /** A new array of this many bytes, which the caller owns. Hardly compressible. */
   bytes(length: number): Uint8Array
   /** An independent stream of numbers that depends only on this seed and the label, not on what was drawn before. */
   fork(label: string): Random

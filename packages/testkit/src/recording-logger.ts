@@ -9,10 +9,22 @@ export interface LogLine {
 
 /** A logger that keeps its lines. `text()` is everything as one string, to search for what must not be there. */
 export interface RecordingLogger extends Logger {
+  /** In the order in which they came, of all levels. */
   readonly lines: readonly LogLine[]
+  /** One line of JSON for each logged line, messages and fields. */
   text(): string
 }
 
+/**
+ * For tests of what is logged, above all that no secret is.
+ *
+ * @example
+ * ```ts
+ * const logger = recordingLogger()
+ * // ...
+ * expect(logger.text()).not.toContain(password)
+ * ```
+ */
 export function recordingLogger(): RecordingLogger {
   const lines: LogLine[] = []
   const at =

@@ -1,9 +1,6 @@
-import { systemClock } from '../clock.ts'
-import { randomIds } from '../ids.ts'
-import { silentLogger } from '../logger.ts'
 import { workloadKey } from '../model/names.ts'
 import type { Plan } from '../model/plan.ts'
-import { parsePlan, parsePlanId } from '../model/plan.ts'
+import { parsePlan } from '../model/plan.ts'
 import type { RunInput } from '../model/run-input.ts'
 import { runView } from '../model/run-view.ts'
 import { inProcessScheduler } from '../scheduler/in-process-scheduler.ts'
@@ -12,11 +9,11 @@ import { HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
 import type { Run } from '../spec/store.ts'
 import type { Engine, EngineOptions } from './engine.ts'
+import { parseEngineOptions } from './engine-options.ts'
 import { changePointFlags, listPoints } from './engine-points.ts'
-import { createEventHub } from './events.ts'
 import { isIdle } from './idle.ts'
 import { createLife, type EngineLife } from './life.ts'
-import type { EngineParts, Identity } from './parts.ts'
+import type { EngineParts } from './parts.ts'
 import { getPlan, listPlans, putPlan } from './plans.ts'
 import { planInput, resolveInput, resolvePlan, runRequest } from './requests.ts'
 import { createRunHandle, joinRunHandles, type RunHandle } from './run-handle.ts'
@@ -29,63 +26,13 @@ const idlePollMs = 20
  * FOREIGN_HOST, DATABASE_LOCKED. Nothing runs before `start()`, except what is asked for by a call.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { parts, setIdentity } = partsOf(options)
+  const { parts, setIdentity } = parseEngineOptions(options)
   const codePlans = new Map<string, Plan>()
   for (const [id, input] of Object.entries(options.plans ?? {})) codePlans.set(id, resolvePlan(parts, parsePlan(id, input)))
   setIdentity(await parts.store.open(never))
   const scheduler = options.scheduler ?? inProcessScheduler({ clock: parts.clock })
   const life = createLife(parts, scheduler, setIdentity, codePlans)
   return assemble(parts, life, codePlans)
-}
-
-function partsOf(options: EngineOptions): { readonly parts: EngineParts; setIdentity(identity: Identity): void } {
-  let identity: Identity | undefined
-  parsePlanId(options.name)
-  const clock = options.clock ?? systemClock
-  const ids = options.ids ?? randomIds
-  const logger = options.logger ?? silentLogger
-  const named = <Value>(what: string, values: { readonly [name: string]: Value } = {}): ReadonlyMap<string, Value> => {
-    for (const name of Object.keys(values)) if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) throw badName(what, name)
-    return new Map(Object.entries(values))
-  }
-  const parts: EngineParts = {
-    name: options.name,
-    system: options.system ?? options.name,
-    workerId: `${options.name}-${ids.next()}`,
-    store: options.store,
-    repositories: named('repository', options.repositories),
-    providers: named('provider', options.providers),
-    notifiers: named('notifier', options.notifiers),
-    clock,
-    ids,
-    logger,
-    events: createEventHub(logger),
-    leaseMs: options.leaseMs ?? 30_000,
-    graceMs: options.graceMs ?? 24 * 3_600_000,
-    stallMs: options.stallMs ?? 120_000,
-    cleanUpMs: options.cleanUpMs ?? 15 * 60_000,
-    retry: { maxFailures: options.retry?.maxFailures ?? 3, delayMs: options.retry?.delayMs ?? 10_000 },
-    concurrency: options.concurrency ?? 4,
-    ...(options.bytesPerSecond !== undefined && { bytesPerSecond: options.bytesPerSecond }),
-    meters: new Map(),
-    claimed: new Set(),
-    identity() {
-      if (!identity) throw new HoldfastError('INTERNAL', 'The store is not open yet.')
-      return identity
-    },
-  }
-  return {
-    parts,
-    setIdentity(known) {
-      identity = known
-    },
-  }
-}
-
-function badName(what: string, name: string): HoldfastError {
-  return new HoldfastError('INVALID_OPTIONS', `The ${what} name "${name}" does not match [a-z0-9][a-z0-9-]*.`, {
-    remedy: 'Use lower-case letters, digits and hyphens.',
-  })
 }
 
 function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<string, Plan>): Engine {

@@ -121,6 +121,7 @@ const schemas = {
 
 /** All operations. */
 export const operations = Object.keys(schemas) as readonly Operation[]
+const operationSchema = z.looseObject({ operation: z.enum(operations) })
 
 /**
  * Parses what a run is to do and fills in defaults: `options: {}`, `compression: 'zstd'`, `point: 'latest'`, `purpose: 'recover'`, `start: false`,
@@ -128,7 +129,7 @@ export const operations = Object.keys(schemas) as readonly Operation[]
  */
 export function parseRunInput(input: unknown): RunInput {
   const plain = plainJson(input, 'run')
-  const { operation } = parseStrict(z.looseObject({ operation: z.enum(operations) }), plain, 'run')
+  const { operation } = parseStrict(operationSchema, plain, 'run')
   const subject = `${operation} run`
   const run: RunInput = parseStrict<RunInput>(schemas[operation], plain, subject)
   if (run.operation === 'restore') refuseContradiction(run, subject)

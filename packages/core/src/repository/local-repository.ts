@@ -14,6 +14,7 @@ import { nodeFileSystem } from './node-file-system.ts'
 import { checkFolder, checkPath, checkPrefix } from './paths.ts'
 import { storageError } from './repository-errors.ts'
 
+/** Where the repository of {@link localRepository} is, and what it works with. Only `folder` has no default. */
 export interface LocalRepositoryOptions {
   /**
    * Absolute path of the folder that holds the repository: a disk of this machine or a mounted share. It is made, with what is missing above it, when

@@ -41,8 +41,16 @@ export interface BackupRequest {
  * BASE_LOST: the engine settles this attempt's number and asks once more, without a base.
  */
 export type BlocksItem = { readonly disk: Disk /** Why a disk is full although a base was given. */; readonly reason?: string } & (
-  | { readonly covers: 'all' | 'changes'; open(options: CallOptions): Promise<MappedBlocks> }
-  | { readonly covers: 'unmapped'; open(options: CallOptions): Promise<BlockSource> }
+  | {
+      readonly covers: 'all' | 'changes'
+      /** The disk frozen at the point, with its map. Called at most once; the engine disposes the result. BASE_LOST: the base cannot be built on. */
+      open(options: CallOptions): Promise<MappedBlocks>
+    }
+  | {
+      readonly covers: 'unmapped'
+      /** The disk frozen at the point. Called at most once; the engine disposes the result. */
+      open(options: CallOptions): Promise<BlockSource>
+    }
 )
 
 /**
@@ -53,6 +61,10 @@ export type BlocksItem = { readonly disk: Disk /** Why a disk is full although a
 export type StreamItem = {
   readonly name: string
   readonly digests?: readonly 'sha1'[]
+  /**
+   * The bytes from their beginning. Called at most once, when a slot is free; the engine reads them once and disposes them on every path. The signal
+   * aborts when the attempt ends: a stream under way then rejects instead of ending.
+   */
   open(options: CallOptions): Promise<ByteStream>
 } & ({ readonly format: 'vmdk'; readonly disk: Disk } | { readonly format: 'tar' | 'bytes' })
 

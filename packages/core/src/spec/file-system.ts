@@ -15,7 +15,9 @@ export interface OpenFile {
   read(target: Uint8Array, position: number): Promise<number>
   /** Resolves when the bytes (of a folder: its names) survive a power loss. After a failure nothing is known of them; it is not called again. */
   sync(): Promise<void>
+  /** Kind, size and time of what is open, also when its name is gone. The size counts every byte that {@link OpenFile.write} has taken. */
   stat(): Promise<FileSystemEntry>
+  /** Frees the handle, once; nothing else is called afterwards. Says nothing of durability: that is {@link OpenFile.sync}, which comes first. */
   close(): Promise<void>
 }
 
@@ -28,17 +30,26 @@ export interface FileSystem {
   open(path: string, how: 'read' | 'create' | 'truncate' | 'folder'): Promise<OpenFile>
   /** A second name; EEXIST if it is taken. */
   link(existing: string, path: string): Promise<void>
+  /** Gives a file another name in one step and replaces what had it: whoever looks at `to` finds the old file or the new one. Durable once the folder was synced. */
   rename(from: string, to: string): Promise<void>
+  /** Removes one name of a file, or a symbolic link itself. Who has the file open still reads it. ENOENT if the name is not there; folders are refused. */
   unlink(path: string): Promise<void>
+  /** Makes `path` a symbolic link with `target` as its text, which need not exist. EEXIST if the name is taken. */
   symlink(target: string, path: string): Promise<void>
+  /** The text of a symbolic link, exactly as it was made. EINVAL for anything else, ENOENT if the name is not there. */
   readlink(path: string): Promise<string>
   /** One folder, mode 0700. */
   mkdir(path: string): Promise<void>
+  /** Removes an empty folder. ENOTEMPTY if something is in it, hidden files too; ENOENT if it is not there. */
   rmdir(path: string): Promise<void>
+  /** Everything in a folder, hidden names too, without `.` and `..`, in any order. What comes or goes meanwhile may be in the answer or not. */
   readdir(path: string): Promise<readonly { readonly name: string; readonly kind: FileSystemEntry['kind'] }[]>
+  /** What has this name; of a symbolic link, the link itself. ENOENT if the name is not there. */
   lstat(path: string): Promise<FileSystemEntry>
+  /** The absolute path without symbolic links in any of its parts: how the repository notices that a link leads out of its folder. ENOENT if a part is not there. */
   realpath(path: string): Promise<string>
   /** Rejects when this process may not write here, with EROFS when nobody may. */
   checkWritable(path: string): Promise<void>
+  /** Room on the file system that holds `path`, bytes: what this process may still write (without what is reserved for root), and the whole size. */
   space(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>
 }

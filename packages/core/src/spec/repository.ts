@@ -67,5 +67,8 @@ export interface Repository extends AsyncDisposable {
    */
   alias?(path: string, target: string, options: CallOptions): Promise<void>
   /** Only where the storage itself can refuse deletion until a time (ISO 8601 UTC). `extend` never shortens. */
-  readonly retention?: { extend(path: string, until: string, options: CallOptions): Promise<void> }
+  readonly retention?: {
+    /** From now on the storage refuses to delete the file before `until`. An earlier time than the present one changes nothing and is success, so it may be repeated. */
+    extend(path: string, until: string, options: CallOptions): Promise<void>
+  }
 }

@@ -2,8 +2,9 @@ import { chainView, verifiedBlocks } from '@holdfast/disk-image'
 import type { DiskItem, Manifest, StreamItem as StreamEntry } from '../model/manifest.ts'
 import type { CallOptions, MappedBlocks } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
+import { throwIfAborted } from '../spec/helpers/abort.ts'
 import type { StoredDisk, StoredFile } from '../spec/restore.ts'
-import { asDamage } from './damage.ts'
+import { namingFile } from './damage.ts'
 import { checkDigest, type Layer, layersOf, openLayerImage, openLayerSums } from './disk-layers.ts'
 import { guardedBlocks } from './guarded-blocks.ts'
 import type { Reading } from './reading.ts'
@@ -12,7 +13,6 @@ import type { Scope } from './scope.ts'
 /** A disk of the point with its chain, for the provider. */
 export function storedDisk(point: Manifest, entry: DiskItem, ancestors: ReadonlyMap<string, Manifest>, reading: Reading): StoredDisk {
   const { key, name, size } = entry.disk
-  const path = `${point.folder}/${entry.file.path}`
 
   /** `whole`: the layers reach down to the full, so they must give the recorded digest. */
   async function view(layers: readonly Layer[], whole: boolean, options: CallOptions): Promise<MappedBlocks> {
@@ -20,7 +20,7 @@ export function storedDisk(point: Manifest, entry: DiskItem, ancestors: Readonly
     try {
       const opened = await openLayers(layers, whole, scope)
       const chain = guardedBlocks(chainView(opened, size), scope, reading.flow)
-      return closingScope(chain, path, scope)
+      return closingScope(chain, scope)
     } catch (error) {
       scope.close()
       throw error
@@ -41,7 +41,7 @@ export function storedDisk(point: Manifest, entry: DiskItem, ancestors: Readonly
       for (const [index, layer] of layers.entries()) {
         const image = await openLayerImage(layer, reading, scope)
         opened.push(image)
-        blocks.push(verifiedBlocks(image, sums[index] as (typeof sums)[number]))
+        blocks.push(namingLayer(verifiedBlocks(image, sums[index] as (typeof sums)[number]), layer))
       }
       return blocks
     } catch (error) {
@@ -64,17 +64,19 @@ export function storedDisk(point: Manifest, entry: DiskItem, ancestors: Readonly
   }
 }
 
-/** Damage found while reading names the newest file of the chain, whatever layer it is in, and the scope ends with the view. */
-function closingScope(blocks: MappedBlocks, path: string, scope: Scope): MappedBlocks {
+/** Damage found while reading names the file of the layer it is in. */
+function namingLayer(blocks: MappedBlocks, { manifest, entry }: Layer): MappedBlocks {
+  const path = `${manifest.folder}/${entry.file.path}`
+  return { ...blocks, readInto: (target, offset, options) => namingFile(path, () => blocks.readInto(target, offset, options)) }
+}
+
+/** The scope ends with the view. */
+function closingScope(blocks: MappedBlocks, scope: Scope): MappedBlocks {
   return {
     ...blocks,
     async readInto(target, offset, options) {
-      options.signal.throwIfAborted()
-      try {
-        await blocks.readInto(target, offset, options)
-      } catch (error) {
-        throw asDamage(error, path)
-      }
+      throwIfAborted(options.signal)
+      await blocks.readInto(target, offset, options)
     },
     async [Symbol.asyncDispose]() {
       await blocks[Symbol.asyncDispose]()

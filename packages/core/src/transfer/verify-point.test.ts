@@ -184,6 +184,10 @@ describe('verify', () => {
     const image = Buffer.from(all.fixture.repository.snapshot().get(path) ?? '')
     const [one, two] = [image.length - 131_072, image.length - 65_536]
     const swapped = Buffer.concat([image.subarray(0, one), image.subarray(two), image.subarray(one, two)])
+    await expect(restoreAll(increment, all, damaged(all, new Map([[path, swapped]])))).rejects.toMatchObject({
+      code: 'CHECKSUM_MISMATCH',
+      message: expect.stringContaining(path),
+    })
     expect(await verify(all, pointOf(all, path), new Map([[path, swapped]]))).toMatchObject([{ point: 'full', file: path }])
   })
 

@@ -111,3 +111,14 @@ describe('a malformed VMDK', () => {
   ]
   for (const [name, code, act] of cases) it(`is refused: ${name}`, () => expect(codeOf(() => scan(changed(act)))).toBe(code))
 })
+
+describe('a VMDK with its directory in front', () => {
+  it('may be filled up with zeros, as qemu does, but not with anything else, and not instead of its last grain', () => {
+    const bytes = inFront()
+    const padding = Buffer.alloc(26 * sector)
+    expect(codeOf(() => scan(Buffer.concat([bytes, padding]), 700))).toBe('nothing thrown')
+    expect(codeOf(() => scan(Buffer.concat([bytes, padding, Buffer.from('x')])))).toBe('PROVIDER_FAILED')
+    const withoutLast = bytes.subarray(0, bytes.length - sector)
+    expect(codeOf(() => scan(Buffer.concat([withoutLast, padding])))).toBe('TRUNCATED')
+  })
+})

@@ -24,6 +24,7 @@ interface Header {
   readonly overheadBytes: number
 }
 
+/** `nothing`: the end-of-stream marker has passed. */
 type Expecting = 'header' | 'overhead' | 'marker' | 'skip' | 'footer' | 'nothing'
 
 interface Scan {
@@ -68,7 +69,7 @@ const broken = ({ what, position }: Scan, message: string) =>
 
 /** Uses bytes of the chunk and returns how many. */
 function step(scan: Scan, chunk: Buffer, at: number): number {
-  if (scan.expecting === 'nothing') throw broken(scan, 'there are bytes after the end-of-stream marker')
+  if (scan.expecting === 'nothing') return padding(scan, chunk.subarray(at))
   const skipping = scan.expecting === 'skip'
   const part = chunk.subarray(at, at + (skipping ? scan.remaining : sector - scan.partialLength))
   scan.position += part.length
@@ -84,6 +85,14 @@ function step(scan: Scan, chunk: Buffer, at: number): number {
     block(scan, scan.partial)
   }
   return part.length
+}
+
+/** qemu fills the file up to a whole number of grains with zeros, whose first sector looks like an end-of-stream marker. */
+function padding(scan: Scan, rest: Buffer): number {
+  if (scan.header?.directoryAt === directoryAtEnd || rest.some((byte) => byte !== 0))
+    throw broken(scan, 'there are bytes after the end-of-stream marker')
+  scan.position += rest.length
+  return rest.length
 }
 
 function block(scan: Scan, bytes: Buffer): void {
@@ -146,11 +155,12 @@ function skip(scan: Scan, bytes: number): void {
 }
 
 function checkEnd(scan: Scan): void {
-  if (scan.expecting === 'nothing') return
   const cut = (why: string) => new HoldfastError('TRUNCATED', `${scan.what}: the VMDK ends after ${scan.position} bytes, ${why}`)
   if (scan.header === undefined) throw cut('before the end of its header')
-  if (scan.expecting !== 'marker' || scan.partialLength > 0) throw cut('in the middle of a grain or table')
-  if (scan.header.directoryAt === directoryAtEnd) throw cut('without its end-of-stream marker')
+  if (scan.expecting !== 'nothing') {
+    if (scan.expecting !== 'marker' || scan.partialLength > 0) throw cut('in the middle of a grain or table')
+    if (scan.header.directoryAt === directoryAtEnd) throw cut('without its end-of-stream marker')
+  }
   // qemu writes the directory in front and no end-of-stream marker: then the tables say which grain is the last.
   if (scan.lastGrain < scan.highestNamed) throw cut(`but its tables name a grain at byte ${scan.highestNamed * sector}`)
 }

@@ -1,12 +1,11 @@
 import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { crashHarness, seededRandom } from '@holdfast/testkit'
+import { bundleChild } from './bundle.ts'
 import { prepareWorld } from './template.ts'
 import { type CrashCase, type Facts, pathsOf } from './world.ts'
 import { stateOf, type WorldState } from './world-state.ts'
 
-export const script = fileURLToPath(new URL('./child.ts', import.meta.url))
 export const harness = crashHarness()
 export const seed = Number(process.env.HOLDFAST_SEED ?? 1)
 export const isLong = process.env.HOLDFAST_LONG === '1'
@@ -18,7 +17,8 @@ export interface Prepared {
   readonly facts: Facts
   readonly before: WorldState
   readonly points: readonly string[]
-  /** Arguments of the child in a folder. */
+  readonly script: string
+  /** Arguments of the script in a folder. */
   argumentsIn(folder: string): readonly string[]
   /** A world of its own for one child. */
   copy(): Promise<string>
@@ -27,6 +27,7 @@ export interface Prepared {
 export async function prepare(base: string, crashCase: CrashCase): Promise<Prepared> {
   const place = join(base, crashCase.name.replaceAll(' ', '-'))
   const template = `${place}-template`
+  const script = await bundleChild(place)
   const facts = await prepareWorld(template, crashCase.shape)
   const before = await stateOf(template)
   if (crashCase.catalogLost) await rm(pathsOf(template).catalog)
@@ -36,11 +37,11 @@ export async function prepare(base: string, crashCase: CrashCase): Promise<Prepa
     await cp(template, folder, { recursive: true, verbatimSymlinks: true })
     return folder
   }
-  const argumentsIn = (folder: string) => [folder, crashCase.name, join(base, 'compiled')]
+  const argumentsIn = (folder: string) => [folder, crashCase.name, join(place, 'compiled')]
   const dry = await copy()
   const points = await harness.recordPoints(script, argumentsIn(dry))
   await rm(dry, { recursive: true })
-  return { facts, before, points, argumentsIn, copy }
+  return { facts, before, points, script, argumentsIn, copy }
 }
 
 const seamOf = (point: string): string => point.slice(0, point.indexOf('.'))

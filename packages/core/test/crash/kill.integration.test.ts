@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkRecovered } from './invariants.ts'
-import { chosenPoints, countsOf, harness, prepare, script, seed, tryAll } from './kill-points.ts'
+import { chosenPoints, countsOf, harness, prepare, seed, tryAll } from './kill-points.ts'
 import { crashCases } from './world.ts'
 
 const sample = 14
@@ -17,7 +17,7 @@ afterAll(() => rm(base, { recursive: true, force: true }))
 describe(`a process that is killed (HOLDFAST_SEED=${seed})`, () => {
   for (const crashCase of crashCases) {
     it(`${crashCase.name}: one recovery makes it good, wherever it died`, { timeout: hour }, async () => {
-      const { facts, before, points, argumentsIn, copy } = await prepare(base, crashCase)
+      const { facts, before, points, script, argumentsIn, copy } = await prepare(base, crashCase)
       const chosen = chosenPoints(points, sample)
       let reached = 0
       const failures = await tryAll(chosen, async (point) => {

@@ -106,7 +106,8 @@ export async function openEngine(folder: string, node: string, provider: Provide
       main: observed('repository', localRepository({ folder: root, fileSystem: observed('file-system', nodeFileSystem()) })),
     },
     providers: { p: hook ? observeProvider(provider, hook) : provider },
-    leaseMs: 200,
+    // Who is interrupted has a short lease, so that nobody waits for it. Who recovers does not race it: several of them share a busy machine.
+    leaseMs: hook ? 200 : 1000,
     retry: { delayMs: 20 },
   })
 }

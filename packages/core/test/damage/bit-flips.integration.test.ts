@@ -1,4 +1,4 @@
-import { memoryRepository } from '@holdfast/testkit'
+import { type MemoryStore, type MemoryStoreCopy, memoryRepository } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { apply, byKind, type Chains, chainsOf, type Damage, expectNamed, putBack, restoreIsHonest } from './damage-rounds.ts'
 import {
@@ -8,6 +8,7 @@ import {
   type FileKind,
   flipped,
   kindOf,
+  newStore,
   pointOfPath,
   type StoredFiles,
   setAllFlags,
@@ -17,7 +18,7 @@ import { filesInMemory } from './stored-files.ts'
 const long = process.env.HOLDFAST_LONG === '1'
 const flipsPerKind = long ? 2000 : 500
 /** One round in so many tries restores too. */
-const restoreEvery = long ? 1 : 10
+const restoreEvery = long ? 1 : 20
 const seed = Number(process.env.HOLDFAST_SEED ?? 20261121)
 
 const diskKinds = new Set<FileKind>(['qcow2 full', 'qcow2 incremental', 'sums'])
@@ -80,10 +81,11 @@ describe('flipped bits', () => {
   it('every bit of one manifest, and of repository.json, is named', async () => {
     const repository = memoryRepository()
     const files = filesInMemory(repository)
-    const world = await damageWorld({ seed, repository, rounds: 1 })
+    const store = newStore(seed)
+    const world = await damageWorld({ seed, repository, rounds: 1, store })
     const chains = await chainsOf(world)
     const { id } = world.points[0] ?? { id: '' }
-    const before = world.store.dump()
+    const before = store.dump()
     for (const path of (await files.paths()).filter(
       (each) => kindOf(each, chains.fulls) === 'repository.json' || each.includes(`${id}/manifest`),
     )) {
@@ -94,9 +96,9 @@ describe('flipped bits', () => {
         const { findings } = await world.engine.verify({ repository: 'main', points: [id], mode: 'quick' })
         expectNamed(findings, [damage], chains, 'every bit')
         // A catalog of many thousand runs is not what is tested here.
-        if (bit % 500 === 499) await forgetRuns(world, files, before)
+        if (bit % 500 === 499) await forgetRuns(world, store, files, before)
       }
-      await forgetRuns(world, files, before)
+      await forgetRuns(world, store, files, before)
       await files.write(path, bytes)
     }
     const { findings } = await world.engine.verify({ repository: 'main' })
@@ -105,8 +107,8 @@ describe('flipped bits', () => {
   }, 1_200_000)
 })
 
-async function forgetRuns(world: DamageWorld, files: StoredFiles, before: ReturnType<DamageWorld['store']['dump']>): Promise<void> {
+async function forgetRuns(world: DamageWorld, store: MemoryStore, files: StoredFiles, before: MemoryStoreCopy): Promise<void> {
   await world.engine.idle()
-  world.store.load(before)
+  store.load(before)
   for (const path of await files.paths()) if (path.endsWith('/quarantine.json')) await files.write(path, undefined)
 }

@@ -1,8 +1,9 @@
-import type { Clock, Repository } from '@holdfast/core/spec'
+import type { Clock, Repository, Store } from '@holdfast/core/spec'
 import {
   countingIds,
   type MemoryPlatform,
   type MemoryStore,
+  type MemoryStoreOptions,
   memoryPlatform,
   memoryStore,
   type Random,
@@ -29,7 +30,7 @@ export interface DamageWorld {
   readonly seed: number
   readonly random: Random
   readonly platform: MemoryPlatform
-  readonly store: MemoryStore
+  readonly store: Store
   readonly repository: Repository
   readonly engine: Engine
   /** A volume, a machine kept as VMDK, a machine kept as a chain of qcow2. */
@@ -40,12 +41,13 @@ export interface DamageWorld {
 
 export interface WorldOptions {
   readonly seed: number
+  readonly store?: Store
   readonly repository: Repository
   /** Backups of each of the three workloads. */
   readonly rounds?: number
 }
 
-export function engineOver(world: Pick<DamageWorld, 'platform'>, store: MemoryStore, repository: Repository): Promise<Engine> {
+export function engineOver(world: Pick<DamageWorld, 'platform'>, store: Store, repository: Repository): Promise<Engine> {
   const { platform } = world
   return createEngine({
     name: 'node-a',
@@ -62,12 +64,12 @@ export function engineOver(world: Pick<DamageWorld, 'platform'>, store: MemorySt
   })
 }
 
-export function newStore(seed: number, name = 's'): MemoryStore {
-  return memoryStore({ clock: hastyClock, ids: countingIds(`${name}${seed}x`) })
+export function newStore(seed: number, name = 's', turn?: MemoryStoreOptions['turn']): MemoryStore {
+  return memoryStore({ clock: hastyClock, ids: countingIds(`${name}${seed}x`), ...(turn && { turn }) })
 }
 
 /** A repository with points of a volume (zstd, the third gzip), of a machine kept as VMDK, and of a machine as a chain of qcow2. */
-export async function damageWorld({ seed, repository, rounds = 4 }: WorldOptions): Promise<DamageWorld> {
+export async function damageWorld({ seed, repository, rounds = 4, store = newStore(seed) }: WorldOptions): Promise<DamageWorld> {
   const random = seededRandom(seed)
   const platform = memoryPlatform({ random: random.fork('platform'), clusters: 2, fileBytes: 300 })
   const workloads = [
@@ -75,7 +77,6 @@ export async function damageWorld({ seed, repository, rounds = 4 }: WorldOptions
     { provider: 'esxi', id: platform.addMachine('web', 1) },
     { provider: 'ovirt', id: platform.addMachine('db', 2) },
   ]
-  const store = newStore(seed)
   const engine = await engineOver({ platform }, store, repository)
   await engine.start()
   const points: MadePoint[] = []

@@ -3,7 +3,7 @@ import type { ManifestRef, PointRow, Run } from '@holdfast/core/spec'
 import type { FaultyRepository, MemoryStore } from '@holdfast/testkit'
 import { decodeManifest, type Manifest } from '../../src/model/manifest.ts'
 import { fileEntriesOf, filesOfManifest } from '../../src/model/manifest-files.ts'
-import { parseRepositoryPath, type RepositoryPath } from '../../src/model/names.ts'
+import { manifestPath, parseRepositoryPath, type RepositoryPath } from '../../src/model/names.ts'
 
 /** What a memory store knows, as far as the checks look at it. */
 export interface StoreView {
@@ -45,6 +45,8 @@ export interface Ledger {
   files(): ReadonlySet<string>
   inspect(): void
   finished(store: MemoryStore, rows: readonly ManifestRef[]): void
+  /** Rescan takes these rows out of the catalog. */
+  dropped(manifests: readonly ManifestRef[]): void
   condemned(store: MemoryStore, manifests: readonly ManifestRef[]): void
 }
 
@@ -108,6 +110,11 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
       for (const row of points.values())
         if (!row.condemned && rows.some((other) => other.folder === row.folder && other.number === row.number)) must.add(row.folder)
       inspect()
+    },
+    dropped(manifests) {
+      const files = repository.snapshot()
+      for (const { folder, number } of manifests)
+        if (files.get(manifestPath(folder, number))?.length) violate(`live point dropped from the catalog: ${folder}`)
     },
     condemned(store, manifests) {
       const { points, runs } = stateOf(store)

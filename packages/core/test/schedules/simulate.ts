@@ -48,7 +48,7 @@ export async function simulate(
   }
   // A stopped container carries no mark: when the only note of it goes with the database, nobody can know.
   if (game.disaster !== 'none') world.backupOptions = { stop: false }
-  const steps = options.steps ?? 900
+  const steps = options.steps ?? world.random.pick([150, 300, 300, 500])
   try {
     for (world.traffic.step = 1; world.traffic.step <= steps && world.violation === undefined; world.traffic.step++) await step(game)
     if (world.violation === undefined) await comeToRest(world, game.orders, () => everythingDies(game), game.happened)
@@ -229,7 +229,7 @@ function keepCopy({ world }: Game): Game['copy'] {
 
 async function databaseDisaster(game: Game): Promise<boolean> {
   const { world, disaster, copy } = game
-  if (disaster === 'none' || game.happened || world.traffic.step < 150) return false
+  if (disaster === 'none' || game.happened || world.traffic.step < 80) return false
   if (disaster === 'rolled back' && !(copy && detectable(world, copy))) return false
   game.happened = true
   everythingDies(game)

@@ -183,13 +183,16 @@ function observerOf(world: World, store: MemoryStore): StoreObserver {
     if (world.store !== store) return
     if (method === 'runs.finish') noteFinish(world, store, given[0] as Lease, given[1] as Outcome)
     if (method === 'runs.save') noteTarget(world, given[1] as { readonly target?: ManifestRef | null })
-    if (method === 'points.sync' && result === true) world.ledger.finished(store, given[4] as readonly PointRow[])
+    if (method === 'points.sync' && result === true) {
+      world.ledger.dropped(given[5] as readonly ManifestRef[])
+      world.ledger.finished(store, given[4] as readonly PointRow[])
+    }
     if (method === 'points.condemn' && result === true) {
-      world.coverage.add('points condemned')
+      if (!world.traffic.open) world.coverage.add('points condemned')
       world.say(`condemn ${(given[4] as readonly ManifestRef[]).map((ref) => manifestPath(ref.folder, ref.number)).join(' ')}`)
       world.ledger.condemned(store, given[4] as readonly ManifestRef[])
     }
-    if (method === 'points.forget') world.coverage.add('prune deletes')
+    if (method === 'points.forget' && !world.traffic.open) world.coverage.add('prune deletes')
   }
 }
 
@@ -197,7 +200,7 @@ function noteFinish(world: World, store: MemoryStore, lease: Lease, outcome: Out
   const run = stateOf(store).runs.get(lease.runId)
   world.say(`finish ${run?.key} ${outcome.state}${'error' in outcome ? ` ${JSON.stringify(outcome.error)}` : ''}`)
   if (outcome.state !== 'succeeded') return
-  world.coverage.add(`${run?.operation} succeeded`)
+  if (!world.traffic.open) world.coverage.add(`${run?.operation} succeeded`)
   world.ledger.finished(store, outcome.points)
   if (run?.operation === 'restore') noteRestored(world, run)
   for (const point of outcome.points) {

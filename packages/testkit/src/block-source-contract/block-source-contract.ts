@@ -13,7 +13,9 @@ export interface BlockSourceUnderTest extends Partial<AsyncDisposable> {
   /** Does it still hold a file, a connection or the like? Asked after dispose. */
   isOpen?(): Promise<boolean>
 }
+/** What {@link blockSourceContract} needs: a test runner, and sources. */
 export interface BlockSourceContractOptions extends ContractRunner {
+  /** Opens one source for each test. The suite disposes the source, then what came with it; a test may have disposed the source already. */
   create(): Promise<BlockSourceUnderTest>
 }
 

@@ -39,8 +39,14 @@ export interface MemoryPlatform {
   mutate(random: Random): void
   /** The workload is gone, as after a disaster. */
   lose(workload: string): void
+  /** The machine (by id) has no checkpoints any more, as after a failed upgrade of a host: an increment has no base and rejects with BASE_LOST. */
   loseCheckpoints(machine: string): void
+  /**
+   * Every checkpoint of the machine (by id) loses the first disk that it still has; each call costs one more. Before a backup this makes the disk come
+   * whole, with a reason; during one it rejects with BASE_LOST.
+   */
   loseBitmaps(machine: string): void
+  /** The probabilities from the next request on; those that are not named become 0. Requests already under way stay under way. */
   setFaults(faults: Partial<PlatformFaults>): void
   /** Every late and doubled request that is still under way arrives. */
   arriveLate(): void
@@ -50,12 +56,17 @@ export interface MemoryPlatform {
   things(): readonly PlatformThing[]
 }
 
+/** How large, slow and unreliable a memory platform is. Without options: small, at once, without faults, and the same in every run. */
 export interface MemoryPlatformOptions {
+  /** Where the first contents and the faults come from. Default: seed 1. */
   readonly random?: Random
   /** For `latencyMs`: how long each request takes. */
   readonly clock?: Clock
+  /** Milliseconds on `clock`; without a clock nothing takes time. Default 0. */
   readonly latencyMs?: number
+  /** Where a driver interleaves, freezes or fails requests. */
   readonly turn?: Turn
+  /** Those that are not named are 0. */
   readonly faults?: Partial<PlatformFaults>
   /** Clusters of 64 KiB in each disk. Default 3. */
   readonly clusters?: number

@@ -1,7 +1,7 @@
 import { type Catalog, type Flags, HoldfastError, type ManifestRef, type PointRow, type PointStore } from '@holdfast/core/spec'
 import { folderKey, pointsOf, raiseVersion, raiseVersions, refKey, versionKey } from './catalog-versions.ts'
 import { isFinal } from './create-run.ts'
-import { heldRun } from './memory-runs.ts'
+import { heldRun } from './held-run.ts'
 import { plain, same } from './plain.ts'
 import type { KnownPoint, StoreContext } from './store-state.ts'
 

@@ -10,6 +10,7 @@ import {
 } from '@holdfast/core/spec'
 import { raiseVersions, refKey } from './catalog-versions.ts'
 import { checkRequests, createRun, isFinal } from './create-run.ts'
+import { heldRun } from './held-run.ts'
 import { addEvents } from './memory-outbox.ts'
 import { putPoint } from './memory-points.ts'
 import { plain, same, without } from './plain.ts'
@@ -17,14 +18,6 @@ import type { StoreContext } from './store-state.ts'
 import { takeRuns } from './take-runs.ts'
 
 type Patch = Parameters<RunStore['save']>[1]
-
-/** The run, if this lease still holds it. */
-export function heldRun(context: StoreContext, lease: Lease): Run {
-  const run = context.state.runs.get(lease.runId)
-  if (run?.state === 'running' && run.attempt === lease.attempt) return run
-  const now = run === undefined ? 'it is unknown' : `it is ${run.state}, attempt ${run.attempt}`
-  throw new HoldfastError('STALE_LEASE', `attempt ${lease.attempt} does not hold run ${run?.key ?? lease.runId}: ${now}`)
-}
 
 function checkPatch(context: StoreContext, run: Run, patch: Patch): void {
   const { points, runs } = context.state

@@ -11,7 +11,9 @@ export interface NotifierUnderTest extends Partial<AsyncDisposable> {
   /** From now on the receiver refuses everything. */
   refuse(): void
 }
+/** What {@link notifierContract} needs: a test runner, and notifiers with a receiver behind them. */
 export interface NotifierContractOptions extends ContractRunner {
+  /** One notifier for each test, whose receiver has got nothing yet and accepts everything. The suite disposes the notifier, then what came with it. */
   create(): Promise<NotifierUnderTest>
   /** Does a message carry the notification's id, so that the receiver knows it again? Default true. */
   readonly identifies?: boolean

@@ -15,6 +15,7 @@ export interface ProviderUnderTest extends Partial<AsyncDisposable> {
   things(): Promise<readonly PlatformThing[]>
 }
 
+/** What {@link providerContract} needs: a test runner, a provider with its platform, and what the provider promises beyond the contract. */
 export interface ProviderContractOptions extends ContractRunner {
   /** A fresh platform for each test, or one on which names of `newName` are free. */
   create(): Promise<ProviderUnderTest>

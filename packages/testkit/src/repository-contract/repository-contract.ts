@@ -11,6 +11,7 @@ import { putContract, wholeContract } from './put-contract.ts'
 import { raceContract } from './race-contract.ts'
 import { checkContract, syncContract } from './sync-contract.ts'
 
+/** What {@link repositoryContract} needs: a test runner, repositories, and what these can do. */
 export interface RepositoryContractOptions extends ContractRunner {
   /** A fresh, empty repository for each test. */
   create(): Promise<RepositoryUnderTest>

@@ -13,6 +13,7 @@ export interface SchedulerHandle {
   dispose(): Promise<void>
 }
 
+/** What {@link schedulerContract} needs: a test runner, and schedulers with a clock that can be moved. */
 export interface SchedulerContractOptions extends ContractRunner {
   /** Called once per test. */
   create(): Promise<SchedulerHandle>

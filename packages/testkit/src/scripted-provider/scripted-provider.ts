@@ -5,9 +5,14 @@ import { machineRestore } from './machine-restore.ts'
 import { flagOptions } from './parse-options.ts'
 import { volumeProvider } from './volume-provider.ts'
 
-/** How a platform gives its bytes, and how what was made there is undone. */
+/**
+ * How a platform gives its bytes, and how what was made there is undone. `tarVolume`, `tarProject`: one volume or all of a project as tar, read through
+ * a helper while their containers stand still. `esxiLike`: a snapshot, then one VMDK stream after the other. `ovirtLike`: all disks at once by position,
+ * with checkpoints, so that increments are possible until the platform forgets them. `rawDisk`: disks of which nothing is known but their bytes.
+ */
 export type ProviderShape = 'tarVolume' | 'tarProject' | 'esxiLike' | 'ovirtLike' | 'rawDisk'
 
+/** Every shape, so that a test can go through all of them. */
 export const providerShapes: readonly ProviderShape[] = ['tarVolume', 'tarProject', 'esxiLike', 'ovirtLike', 'rawDisk']
 const machineBackups = { esxiLike, ovirtLike, rawDisk } satisfies { readonly [shape: string]: MachineBackup }
 

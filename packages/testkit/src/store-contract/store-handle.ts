@@ -27,6 +27,7 @@ export interface StoreHandle {
   dispose(): Promise<void>
 }
 
+/** What {@link storeContract} needs: a test runner, and empty stores. */
 export interface StoreContractOptions extends ContractRunner {
   /** Called once per test. */
   create(): Promise<StoreHandle>

@@ -100,9 +100,15 @@ async function surveyGround(parts: EngineParts, ground: Ground, base: BaseChain,
 async function adopt(parts: EngineParts, attempt: Attempt, ground: Ground, reference: ManifestRef): Promise<Success> {
   const options = { signal: attempt.signal }
   const repository = repositoryNamed(parts, ground.input.repository)
-  await attempt.aim({ target: reference, reads: [] }, options)
-  const seen = await readNumber(repository, reference, options)
   const path = manifestPath(reference.folder, reference.number)
+  try {
+    await attempt.aim({ target: reference, reads: [] }, options)
+  } catch (error) {
+    // Prune is deleting it; when it is gone, the run makes its point again.
+    if (codeOf(error) === 'POINT_CONDEMNED') throw new HoldfastError('NUMBER_TAKEN', `${path} is being deleted.`, { cause: error })
+    throw error
+  }
+  const seen = await readNumber(repository, reference, options)
   if (seen.state !== 'live') throw new HoldfastError('NUMBER_TAKEN', `${path} was deleted meanwhile.`)
   const { runKey } = seen.manifest
   if (runKey !== attempt.run.key) throw new HoldfastError('INTERNAL', `${path} is the point of another run: ${runKey}.`)

@@ -11,6 +11,7 @@ export interface OptionsIssue {
 
 /** A strict schema. Matches the schemas of zod 4, so that no plug-in has to show its validation library in its types. */
 export interface OptionsSchema<Output> {
+  /** The value with its defaults, or every mistake in it. Never throws for a wrong value, and does not change what it is given. */
   safeParse(
     input: unknown,
   ):

@@ -11,6 +11,21 @@ export interface Pull {
   close(): void
 }
 
+/**
+ * Begins to read a stream chunk by chunk. When the signal aborts, a `next` that waits rejects at once with ABORTED or the signal's reason, and what the
+ * stream says afterwards is lost; the errors of the stream itself pass unchanged. A chunk is the reader's until the following `next`. Calls come one
+ * after the other, and `close` on every path: it also ends a stream that was not read to its end.
+ *
+ * @example
+ * ```ts
+ * const pull = pullFrom(bytes, { signal })
+ * try {
+ *   for (let chunk = await pull.next(); chunk !== undefined; chunk = await pull.next()) await file.write(chunk)
+ * } finally {
+ *   pull.close()
+ * }
+ * ```
+ */
 export function pullFrom(bytes: ByteStream, { signal }: CallOptions): Pull {
   const iterator = bytes[Symbol.asyncIterator]()
   let ended = false

@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { checkFiles, checkNothingLeft, checkPoints, recoverOnce, same } from './invariants.ts'
+import { chosenPoints, countsOf, harness, type Prepared, prepare, seed, tryAll } from './kill-points.ts'
+import { type CrashCase, crashCases, openWorld, runKey } from './world.ts'
+import { stateOf } from './world-state.ts'
+
+const sample = 8
+const hour = 3_600_000
+let base: string
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'holdfast-freeze-'))
+})
+afterAll(() => rm(base, { recursive: true, force: true }))
+
+/** Whether another engine has finished the run while the process stood still. Otherwise the process has lost nothing, and goes on rightly. */
+type Ended = 'taken over' | 'not yet begun' | 'not reached'
+
+async function freezeAt(prepared: Prepared, crashCase: CrashCase, point: string): Promise<Ended> {
+  const folder = await prepared.copy()
+  const child = await harness.runStoppedAt(prepared.script, prepared.argumentsIn(folder), point).catch((error: Error) => {
+    if (/never reached/.test(error.message)) return undefined // how often something is asked for depends on time
+    throw error
+  })
+  let takenOver = false
+  if (child) {
+    try {
+      const finished = await recoverOnce(folder, crashCase, 'second')
+      takenOver = finished.catalog.runs?.some((run) => run.key === runKey) ?? false
+      const { exitCode, signal, output } = await child.resume()
+      expect({ exitCode, signal, output }, 'how the frozen process ended').toEqual({ exitCode: 0, signal: undefined, output: '' })
+      if (takenOver) same(finished, await stateOf(folder), 'the frozen process')
+    } finally {
+      await child[Symbol.asyncDispose]()
+    }
+  }
+  checkNothingLeft(await recoverOnce(folder, crashCase, 'third'), prepared.before, crashCase)
+  await checkFiles(folder)
+  const world = await openWorld(folder, crashCase.shape, 'fourth')
+  try {
+    await world.engine.start()
+    await checkPoints(world, crashCase, prepared.facts)
+  } finally {
+    await world.engine.stop()
+  }
+  await rm(folder, { recursive: true })
+  return child === undefined ? 'not reached' : takenOver ? 'taken over' : 'not yet begun'
+}
+
+describe(`a process that stands still and goes on after another engine has finished its run (HOLDFAST_SEED=${seed})`, () => {
+  for (const crashCase of crashCases) {
+    it(`${crashCase.name}: it changes nothing, wherever it stood`, { timeout: hour }, async () => {
+      const prepared = await prepare(base, crashCase)
+      const chosen = chosenPoints(prepared.points, sample)
+      const ends: Ended[] = []
+      const failures = await tryAll(chosen, async (point) => {
+        ends.push(await freezeAt(prepared, crashCase, point))
+      })
+      const told = (['taken over', 'not yet begun', 'not reached'] as const).map((end) => `${end} ${ends.filter((each) => each === end).length}`)
+      process.stdout.write(`frozen in ${crashCase.name}: ${countsOf(prepared.points)}; tried ${chosen.length}: ${told.join(', ')}\n`)
+      expect(failures).toEqual([])
+      expect(ends.filter((end) => end !== 'not reached').length).toBeGreaterThan(chosen.length * 0.8)
+      expect(ends).toContain('taken over')
+    })
+  }
+})

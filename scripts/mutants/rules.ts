@@ -1,0 +1,344 @@
+// One mutant for each ordering rule: the exact text that keeps the rule, and what is put in its place.
+
+/** One exact replacement; the text must be there exactly once. */
+export interface Edit {
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+export interface Mutant {
+  readonly rule: string
+  readonly edits: readonly Edit[]
+  /** A seed that is known to catch it, for the short list. */
+  readonly seed?: number
+  /** A schedule built for it, where seeds take too long. */
+  readonly named?: string
+}
+
+const engine = 'packages/core/src/engine'
+const testkit = 'packages/testkit/src'
+const schedules = 'packages/core/test/schedules'
+
+const commit: readonly Mutant[] = [
+  {
+    rule: 'unique-names',
+    edits: [
+      {
+        file: `${engine}/point-folder.ts`,
+        find: `if (seen.state === 'absent' && number > last)`,
+        replace: `if (seen.state === 'absent' || seen.state === 'dead')`,
+      },
+    ],
+  },
+  {
+    rule: 'sync-data',
+    edits: [
+      {
+        file: `${testkit}/faulty-repository.ts`,
+        find: `  storage.persist((name) => name === path)\n  return { size`,
+        replace: `  if (path.endsWith('.json')) storage.persist((name) => name === path)\n  return { size`,
+      },
+    ],
+  },
+  {
+    rule: 'decide',
+    edits: [
+      {
+        file: `${engine}/point-folder.ts`,
+        find: `    await repository.put(path, bytesOf(new Uint8Array(0)), { ...options, size: 0, ifAbsent: true })\n`,
+        replace: `    const now = await readNumber(repository, reference, options)\n    if (now.state !== 'absent') return now\n`,
+      },
+    ],
+  },
+  {
+    rule: 'sync-manifest',
+    edits: [
+      {
+        file: `${testkit}/faulty-repository.ts`,
+        find: `  storage.persist((name) => name === path)\n  return { size`,
+        replace: `  if (!path.includes('/manifest.')) storage.persist((name) => name === path)\n  return { size`,
+      },
+    ],
+  },
+  {
+    rule: 'adopt-syncs',
+    edits: [
+      {
+        file: `${engine}/point-folder.ts`,
+        find: `    await repository.sync(reference.folder, options)\n    return seen`,
+        replace: `    return seen`,
+      },
+      {
+        file: `${engine}/operations/backup.ts`,
+        find: `  await repository.sync(ground.folder, options)\n  return await surveyFolder`,
+        replace: `  return await surveyFolder`,
+      },
+      {
+        file: `${engine}/operations/backup.ts`,
+        find: `  await repository.sync(ground.folder, options)\n  return committedSuccess`,
+        replace: `  return committedSuccess`,
+      },
+      {
+        file: `${engine}/operations/backup.ts`,
+        find: `      await repository.sync(target.folder, options)\n    }\n    return committedSuccess`,
+        replace: `    }\n    return committedSuccess`,
+      },
+    ],
+  },
+  {
+    rule: 'one-way-out',
+    edits: [
+      {
+        file: `${engine}/execute.ts`,
+        find: `    if (await settle(parts, attempt)) return\n    await giveUp(parts, attempt, reason)`,
+        replace: `    await attempt.aim({ target: null, reads: [] }, { signal: new AbortController().signal })\n    await giveUp(parts, attempt, reason)`,
+      },
+    ],
+  },
+  {
+    rule: 'adopt',
+    edits: [
+      {
+        file: `${engine}/settle.ts`,
+        find: `  if (decided.state === 'live' && decided.manifest.runKey === attempt.run.key) return committedSuccess(target, decided.manifest)\n`,
+        replace: ``,
+      },
+      {
+        file: `${engine}/operations/backup.ts`,
+        find: `  if (survey.committed) return await adopt(parts, attempt, ground, survey.committed.reference)\n`,
+        replace: ``,
+      },
+    ],
+  },
+  {
+    rule: 'probe',
+    edits: [
+      {
+        file: `${engine}/operations/backup.ts`,
+        find: `  if (survey.committed) return await adopt(parts, attempt, ground, survey.committed.reference)\n`,
+        replace: ``,
+      },
+    ],
+  },
+  {
+    rule: 'reads',
+    edits: [
+      {
+        file: `${engine}/attempt.ts`,
+        find: `await parts.store.runs.save(lease, patch, options)`,
+        replace: `await parts.store.runs.save(lease, patch.target === undefined ? {} : { target: patch.target }, options)`,
+      },
+    ],
+  },
+  {
+    rule: 'release-last',
+    edits: [{ file: `${engine}/settle.ts`, find: `attempt.aim({}, options)`, replace: `attempt.aim({ reads: [] }, options)` }],
+  },
+]
+
+const prune: readonly Mutant[] = [
+  {
+    rule: 'owner',
+    edits: [
+      {
+        file: `${engine}/ownership.ts`,
+        find: `  throw foreign(parts, name, ownership.file)\n`,
+        replace: `  return ownership.file\n`,
+      },
+    ],
+  },
+  {
+    rule: 'condemn-first',
+    edits: [
+      {
+        file: `${engine}/operations/prune.ts`,
+        find: `    if (await parts.store.points.condemn(`,
+        replace: `    for (const row of catalog.points)
+      if (plan.some((each) => each.folder === row.folder)) await deleteRow(parts, attempt, row, options)
+    if (await parts.store.points.condemn(`,
+      },
+    ],
+  },
+  {
+    rule: 'condemn-cas',
+    edits: [
+      {
+        file: `${engine}/operations/prune.ts`,
+        find: `workload, catalog.version, plan, options)`,
+        replace: `workload, (await parts.store.points.catalog(repository, workload, options)).version, plan, options)`,
+      },
+    ],
+  },
+  {
+    rule: 'whole-list',
+    edits: [
+      {
+        file: `${engine}/operations/prune.ts`,
+        find: `    attempt.meter.step(\`deleting \${row.pointId}\`)\n`,
+        replace: `    if (!input.points.includes(row.pointId)) continue\n`,
+      },
+    ],
+  },
+  {
+    rule: 'children-first',
+    edits: [{ file: `${engine}/operations/prune.ts`, find: `b.sequence - a.sequence`, replace: `a.sequence - b.sequence` }],
+  },
+  {
+    rule: 'manifest-first',
+    edits: [
+      {
+        file: `${engine}/operations/prune.ts`,
+        find: `  const seen = await readNumber(repository, reference, options)\n`,
+        replace: `  const seen = await readNumber(repository, reference, options)\n  await repository.delete(\`\${row.folder}/\${row.number}/\`, options)\n`,
+      },
+    ],
+  },
+  {
+    rule: 'sync-deletes',
+    edits: [
+      { file: `${engine}/operations/prune.ts`, find: `  await repository.sync(row.folder, options)\n`, replace: `` },
+      { file: `${engine}/dead-files.ts`, find: `  await repository.sync(where.folder, options)\n`, replace: `` },
+    ],
+  },
+  {
+    rule: 'dead-number',
+    edits: [
+      {
+        file: `${engine}/operations/prune.ts`,
+        find: `  await parts.store.points.forget(`,
+        replace: `  await repository.delete(manifestPath(row.folder, row.number), options)\n  await parts.store.points.forget(`,
+      },
+    ],
+  },
+  {
+    rule: 'targets-stay',
+    edits: [
+      {
+        file: `${engine}/prune-plan.ts`,
+        find: `used.folder === folder || point.rows.some((row) => sameReference(row, used))`,
+        replace: `point.rows.some((row) => sameReference(row, used)) && catalog.inUse.length === 0`,
+      },
+      {
+        file: `${testkit}/memory-store/memory-points.ts`,
+        find: `targets.has(refKey(ref)) || `,
+        replace: `(targets.size > 1e9) || `,
+      },
+    ],
+  },
+  {
+    rule: 'rescan-probes',
+    edits: [
+      {
+        file: `${engine}/operations/rescan.ts`,
+        find: `    if (seen.state === 'absent' || seen.state === 'dead') gone.push(referenceOf(row))`,
+        replace: `    if (seen.state) gone.push(referenceOf(row))`,
+      },
+    ],
+  },
+  {
+    rule: 'rescan-cas',
+    edits: [
+      {
+        file: `${engine}/operations/rescan.ts`,
+        find: `workload, catalog.version, present`,
+        replace: `workload, (await parts.store.points.catalog(repository, workload, options)).version, present`,
+      },
+    ],
+  },
+]
+
+const platform: readonly Mutant[] = [
+  {
+    rule: 'fence',
+    edits: [
+      {
+        file: `${testkit}/memory-store/memory-runs.ts`,
+        find: `  if (run?.state === 'running' && run.attempt === lease.attempt) return run\n`,
+        replace: `  if (run) return run\n`,
+      },
+    ],
+  },
+  {
+    rule: 'store-durable',
+    edits: [
+      {
+        file: `${schedules}/simulate.ts`,
+        find: `async function step(game: Game): Promise<void> {\n`,
+        replace: `const older: ReturnType<World['store']['dump']>[] = []
+async function step(game: Game): Promise<void> {
+  if (game.world.traffic.step === 1) older.length = 0
+  older.push(game.world.store.dump())
+  if (older.length > 12) older.shift()
+`,
+      },
+      {
+        file: `${schedules}/simulate.ts`,
+        find: `  world.repository.powerLoss()\n`,
+        replace: `  world.repository.powerLoss()\n  const old = older[0]\n  if (old && !world.coverage.has('database lost')) world.store.load(old)\n`,
+      },
+    ],
+  },
+  {
+    rule: 'pin-in-repository',
+    edits: [
+      {
+        file: `${engine}/point-flags.ts`,
+        find: `      if (bytes) await storage.put(`,
+        replace: `      if (bytes && bytes.length === 0) await storage.put(`,
+      },
+    ],
+  },
+  {
+    rule: 'intent-first',
+    edits: [
+      {
+        file: `${engine}/intents.ts`,
+        find: `      await attempt.changeIntents((intents) => [...intents, intent], { signal })`,
+        replace: `      attempt.changeIntents((intents) => [...intents, intent], { signal }).catch(() => undefined)`,
+      },
+    ],
+  },
+  {
+    rule: 're-undo',
+    edits: [
+      {
+        file: `${engine}/settle.ts`,
+        find: `intents.map((each) => (isOpen(each) && !failed.includes(each) ? { ...each, until } : each))`,
+        replace: `intents.filter((each) => until > 0 && !(isOpen(each) && !failed.includes(each)))`,
+      },
+    ],
+  },
+  {
+    rule: 'tag-sweep',
+    edits: [
+      {
+        file: `${engine}/sweep.ts`,
+        find: `=> undoUnknown(parts, name, options))`,
+        replace: `=> (options.signal.aborted ? undoUnknown(parts, name, options) : undefined))`,
+      },
+    ],
+  },
+  {
+    rule: 'undo-checks-tag',
+    edits: [
+      {
+        file: `${testkit}/scripted-provider/machine-restore.ts`,
+        find: `  if (before.some((machine) => machine.unfinished && machine.name === name)) await host.removeMachineNamed(name, options)`,
+        replace: `  for (const machine of before) await host.removeMachineNamed(machine.name === name ? name : machine.name, options)`,
+      },
+    ],
+  },
+  {
+    rule: 'platform-name',
+    edits: [
+      {
+        file: `${testkit}/memory-platform/machine-host.ts`,
+        find: `    if (holder && holder.id !== id) throw`,
+        replace: `    if (holder && holder.id === 'nobody') throw`,
+      },
+    ],
+  },
+]
+
+export const mutants: readonly Mutant[] = [...commit, ...prune, ...platform]

@@ -1,0 +1,103 @@
+// Removes one ordering rule after the other from a copy of the source and looks for a schedule that notices.
+// node --conditions=@holdfast/source scripts/mutants/run-mutants.ts [--count N] [--first SEED] [--rule a,b] [--known] [--jobs N]
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Mutant, mutants } from './rules.ts'
+import { copySources, type SourceCopy } from './source-copy.ts'
+
+export interface Caught {
+  readonly rule: string
+  /** Undefined: no schedule noticed. */
+  readonly seed: number | undefined
+  readonly text: string
+}
+
+/** Runs seeds on the mutated copy until one is a violation. */
+async function runMutant(copy: SourceCopy, mutant: Mutant, first: number, count: number): Promise<Caught> {
+  const undo = copy.apply(mutant.edits)
+  try {
+    const script = join(copy.folder, 'packages/core/test/schedules/run.ts')
+    const output = await nodeOutput(['--conditions=@holdfast/source', script, '--count', String(count), '--first', String(first)])
+    const [, seed, text] = /^seed (\d+): (.*)$/m.exec(output) ?? []
+    if (seed !== undefined && text !== undefined) return { rule: mutant.rule, seed: Number(seed), text }
+    if (!output.includes('0 violations')) throw new Error(`${mutant.rule}: the schedules did not run:\n${output.slice(-2000)}`)
+    return { rule: mutant.rule, seed: undefined, text: `no violation in ${count} schedules` }
+  } finally {
+    undo()
+  }
+}
+
+function nodeOutput(args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+    })
+    child.stderr.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+    })
+    child.on('error', reject)
+    child.on('close', () => resolve(output))
+  })
+}
+
+export interface MutantOptions {
+  readonly chosen: readonly Mutant[]
+  readonly count: number
+  readonly first: number
+  readonly jobs: number
+  /** Only the seed that is known to catch each. */
+  readonly known: boolean
+  report(caught: Caught): void
+}
+
+export async function runMutants({ chosen, count, first, jobs, known, report }: MutantOptions): Promise<readonly Caught[]> {
+  const waiting = [...chosen]
+  const results: Caught[] = []
+  const work = async () => {
+    const copy = copySources()
+    try {
+      for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
+        const one = known && mutant.seed !== undefined
+        const caught = await runMutant(copy, mutant, one ? (mutant.seed ?? first) : first, one ? 1 : count)
+        results.push(caught)
+        report(caught)
+      }
+    } finally {
+      copy.remove()
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, work))
+  return results
+}
+
+export function lineOf({ rule, seed, text }: Caught): string {
+  return `without ${rule.padEnd(18)} ${seed === undefined ? text : `seed ${seed}: ${text}`}`
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({
+    options: {
+      count: { type: 'string', default: '2000' },
+      first: { type: 'string', default: '1' },
+      jobs: { type: 'string', default: '2' },
+      rule: { type: 'string' },
+      known: { type: 'boolean', default: false },
+    },
+  })
+  const wanted = values.rule?.split(',')
+  const chosen = mutants.filter(({ rule }) => wanted === undefined || wanted.includes(rule))
+  const results = await runMutants({
+    chosen,
+    count: Number(values.count),
+    first: Number(values.first),
+    jobs: Number(values.jobs),
+    known: values.known,
+    report: (caught) => console.log(lineOf(caught)),
+  })
+  const missed = results.filter(({ seed }) => seed === undefined)
+  console.log(`${results.length} rules removed one by one, ${results.length - missed.length} noticed`)
+  process.exitCode = missed.length > 0 ? 1 : 0
+}
