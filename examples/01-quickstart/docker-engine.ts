@@ -6,20 +6,18 @@ import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { findPeers } from '../../scripts/peers/find-peers.ts'
 
+const unix = 'unix://'
+const usualSockets = [
+  '/var/run/docker.sock',
+  join(process.env.XDG_RUNTIME_DIR ?? '/run/user', 'docker.sock'),
+  join(homedir(), '.docker/run/docker.sock'),
+]
+
 /** Asks the engine that `npm run peers` started, then those of the user. Answers the socket of the first that replies, or why none does. */
 export async function findEngine(): Promise<{ readonly socketPath: string; readonly version: string } | { readonly missing: string }> {
   const { docker } = await findPeers()
   const fromEnvironment = process.env.DOCKER_HOST
-  if (fromEnvironment !== undefined && !fromEnvironment.startsWith('unix://'))
-    return { missing: `DOCKER_HOST is ${new URL(fromEnvironment).protocol}, and only Unix sockets are spoken so far` }
-  const users =
-    fromEnvironment === undefined
-      ? [
-          '/var/run/docker.sock',
-          join(process.env.XDG_RUNTIME_DIR ?? '/run/user', 'docker.sock'),
-          join(homedir(), '.docker/run/docker.sock'),
-        ]
-      : [fromEnvironment.slice('unix://'.length)]
+  const users = fromEnvironment === undefined ? usualSockets : fromEnvironment.startsWith(unix) ? [fromEnvironment.slice(unix.length)] : []
   const candidates = [...('facts' in docker ? [docker.facts.socket] : []), ...users]
   for (const socketPath of candidates) {
     try {
@@ -27,7 +25,9 @@ export async function findEngine(): Promise<{ readonly socketPath: string; reado
       return { socketPath, version }
     } catch {}
   }
-  return { missing: `nothing answers at ${users[0]}` }
+  return {
+    missing: users[0] === undefined ? 'DOCKER_HOST names no Unix socket, and nothing else is spoken yet' : `nothing answers at ${users[0]}`,
+  }
 }
 
 export interface Body {

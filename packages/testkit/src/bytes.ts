@@ -32,7 +32,7 @@ export async function readAll(stream: ByteStream, { signal }: Partial<CallOption
   try {
     for await (const chunk of stream) {
       signal?.throwIfAborted()
-      parts.push(chunk.slice())
+      parts.push(new Uint8Array(chunk))
     }
   } finally {
     await stream[Symbol.asyncDispose]?.()

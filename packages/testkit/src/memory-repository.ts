@@ -134,7 +134,7 @@ export async function collectPut(path: string, bytes: ByteStream, size: number |
     const chunks: Uint8Array[] = []
     let total = 0
     for (let chunk = await pull.next(); chunk !== undefined && total <= (size ?? total); chunk = await pull.next()) {
-      chunks.push(chunk.slice())
+      chunks.push(new Uint8Array(chunk))
       total += chunk.length
     }
     if (size !== undefined && size !== total) {

@@ -105,7 +105,7 @@ function openFile(world: World, number: number): OpenFile {
   return {
     async write(bytes) {
       requireOpen('write')
-      world.apply({ type: 'write', node: number, position, bytes: bytes.slice() })
+      world.apply({ type: 'write', node: number, position, bytes: new Uint8Array(bytes) })
       position += bytes.length
       return bytes.length
     },

@@ -65,7 +65,7 @@ function weakened(operation: DiskOperation, random: { next(): number }): DiskOpe
   const chance = random.next()
   if (chance < 0.4) return nothing
   if (operation.type !== 'write' || chance < 0.7) return operation
-  const bytes = operation.bytes.slice()
+  const bytes = new Uint8Array(operation.bytes)
   const cut = Math.floor(random.next() * bytes.length)
   return { ...operation, bytes: chance < 0.85 ? bytes.subarray(0, cut) : bytes.fill(0, cut) }
 }

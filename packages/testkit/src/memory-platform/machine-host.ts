@@ -224,7 +224,7 @@ function diskRequests({ write }: Requests, { machines, disks, tick }: State): Pi
   return {
     createDisk: (id, disk, mark, options) => write('disks.create', () => create(id, disk, mark), options),
     writeDisk(id, offset, bytes, options) {
-      const copy = bytes.slice()
+      const copy = new Uint8Array(bytes)
       return write('disks.write', () => change(id, offset, copy), options)
     },
     removeDisk: (id, options) => write('disks.remove', () => remove(id), options),

@@ -54,7 +54,7 @@ export async function* lent(bytes: Uint8Array, lengths: readonly number[] = [655
 /** Copies what a stream gives. */
 export async function collect(stream: ByteStream): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
-  for await (const chunk of stream) chunks.push(chunk.slice())
+  for await (const chunk of stream) chunks.push(new Uint8Array(chunk))
   return new Uint8Array(Buffer.concat(chunks))
 }
 

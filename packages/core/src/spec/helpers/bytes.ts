@@ -24,7 +24,7 @@ export async function collectBytes(stream: ByteStream, limit: number, name = 'Th
       size += chunk.length
       if (size > limit) throw new HoldfastError('UNSUPPORTED', `${name} is longer than ${limit} bytes`, { details: { limit } })
       // The chunk is ours only until the next one is asked for.
-      parts.push(chunk.slice())
+      parts.push(new Uint8Array(chunk))
     }
   } finally {
     await stream[Symbol.asyncDispose]?.()

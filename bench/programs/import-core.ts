@@ -1,0 +1,2 @@
+// What an application pays before its first line.
+import '@holdfast/core'

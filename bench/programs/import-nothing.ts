@@ -1,0 +1,2 @@
+// As little as a module can hold: what Node costs by itself.
+export {}
