@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, readFileSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { root } from '../scripts/peers/locations.ts'
 import { shuffled } from './seeded-bytes.ts'
@@ -55,17 +55,22 @@ function* contents(paths: readonly string[], fits: (bytes: Buffer) => boolean): 
 }
 
 function filesBelow(folders: readonly string[], fits: (path: string, size: number) => boolean): readonly string[] {
-  return folders.flatMap((folder) => {
-    try {
-      return readdirSync(folder, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name))
-        .filter((path) => fits(path, statSync(path).size))
-        .sort()
-    } catch {
-      return []
-    }
-  })
+  return folders.flatMap((folder) => [...walk(folder)].filter((path) => fits(path, statSync(path).size)))
+}
+
+/** Not `readdir` with `recursive`: that follows symbolic links, of which some lead to their own folder. */
+function* walk(folder: string): Generator<string, void, undefined> {
+  let entries: readonly Dirent[]
+  try {
+    entries = readdirSync(folder, { withFileTypes: true })
+  } catch {
+    return
+  }
+  for (const entry of [...entries].sort((left, right) => (left.name < right.name ? -1 : 1))) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* walk(path)
+    else if (entry.isFile()) yield path
+  }
 }
 
 /** Exactly so many bytes, cut from the pieces. */

@@ -1,4 +1,4 @@
-// A provider in about 100 lines: every `NAME.img` in a folder is a workload with one disk. What must be told apart after a crash is in attempt-files.ts.
+// A provider in about 150 lines: every `NAME.img` in a folder is a workload with one disk. What must be told apart after a crash is in attempt-files.ts.
 import { type FileHandle, link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type * as spec from '@holdfast/core/spec'
 import { assertSafeName, HoldfastError, invalidOptions, mapError, throwIfAborted } from '@holdfast/core/spec'
@@ -127,7 +127,9 @@ async function fill(path: string, disk: spec.StoredDisk, run: spec.RunContext): 
       for (let at = offset; kind === 'data' && at < offset + length; at += buffer.length) {
         const piece = buffer.subarray(0, Math.min(buffer.length, offset + length - at))
         await blocks.readInto(piece, at, run)
-        await file.write(piece, 0, piece.length, at)
+        const { bytesWritten } = await file.write(piece, 0, piece.length, at)
+        if (bytesWritten < piece.length)
+          throw new HoldfastError('PROVIDER_FAILED', `${path}: the disk took only a part of a write at ${at}.`)
       }
     }
     await file.sync()

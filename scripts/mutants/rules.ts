@@ -10,8 +10,8 @@ export interface Edit {
 export interface Mutant {
   readonly rule: string
   readonly edits: readonly Edit[]
-  /** A seed that is known to catch it, for the short list. */
-  readonly seed?: number
+  /** Noticed within a few seeds: one of the short list. */
+  readonly quick?: true
   /** A schedule built for it, where seeds take too long. */
   readonly named?: string
 }
@@ -215,9 +215,9 @@ const prune: readonly Mutant[] = [
     rule: 'targets-stay',
     edits: [
       {
-        file: `${engine}/prune-plan.ts`,
-        find: `used.folder === folder || point.rows.some((row) => sameReference(row, used))`,
-        replace: `point.rows.some((row) => sameReference(row, used)) && catalog.inUse.length === 0`,
+        file: `${testkit}/memory-store/memory-points.ts`,
+        find: `(run.target === undefined ? run.reads : [...run.reads, run.target])`,
+        replace: `run.reads`,
       },
       {
         file: `${testkit}/memory-store/memory-points.ts`,
@@ -253,7 +253,7 @@ const platform: readonly Mutant[] = [
     rule: 'fence',
     edits: [
       {
-        file: `${testkit}/memory-store/memory-runs.ts`,
+        file: `${testkit}/memory-store/held-run.ts`,
         find: `  if (run?.state === 'running' && run.attempt === lease.attempt) return run\n`,
         replace: `  if (run) return run\n`,
       },

@@ -1,5 +1,5 @@
 // Removes one ordering rule after the other from a copy of the source and looks for a schedule that notices.
-// node --conditions=@holdfast/source scripts/mutants/run-mutants.ts [--count N] [--first SEED] [--rule a,b] [--known] [--jobs N]
+// node --conditions=@holdfast/source scripts/mutants/run-mutants.ts [--count N] [--first SEED] [--rule a,b] [--jobs N]
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -48,20 +48,17 @@ export interface MutantOptions {
   readonly count: number
   readonly first: number
   readonly jobs: number
-  /** Only the seed that is known to catch each. */
-  readonly known: boolean
   report(caught: Caught): void
 }
 
-export async function runMutants({ chosen, count, first, jobs, known, report }: MutantOptions): Promise<readonly Caught[]> {
+export async function runMutants({ chosen, count, first, jobs, report }: MutantOptions): Promise<readonly Caught[]> {
   const waiting = [...chosen]
   const results: Caught[] = []
   const work = async () => {
     const copy = copySources()
     try {
       for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
-        const one = known && mutant.seed !== undefined
-        const caught = await runMutant(copy, mutant, one ? (mutant.seed ?? first) : first, one ? 1 : count)
+        const caught = await runMutant(copy, mutant, first, count)
         results.push(caught)
         report(caught)
       }
@@ -84,7 +81,6 @@ if (process.argv[1] === import.meta.filename) {
       first: { type: 'string', default: '1' },
       jobs: { type: 'string', default: '2' },
       rule: { type: 'string' },
-      known: { type: 'boolean', default: false },
     },
   })
   const wanted = values.rule?.split(',')
@@ -94,7 +90,6 @@ if (process.argv[1] === import.meta.filename) {
     count: Number(values.count),
     first: Number(values.first),
     jobs: Number(values.jobs),
-    known: values.known,
     report: (caught) => console.log(lineOf(caught)),
   })
   const missed = results.filter(({ seed }) => seed === undefined)

@@ -42,7 +42,10 @@ export function copySources(): SourceCopy {
           throw new Error(`${file}: the text of the mutant is there ${count} times, not once:\n${find}`)
         }
         if (!before.has(file)) before.set(file, text)
-        writeFileSync(join(folder, file), text.replace(find, () => replace))
+        writeFileSync(
+          join(folder, file),
+          text.replace(find, () => replace),
+        )
       }
       return undo
     },

@@ -17,9 +17,9 @@ import {
 import { requireVolume } from './inventory.ts'
 import { accidentLabel, attemptName, carriesMark, helperName, readLabel, refillLabel, unfinishedLabel } from './mark-labels.ts'
 import type { RestoreOptions } from './options.ts'
-import { tarOfOneFile } from './tar-header.ts'
 import { sameContent, scanned, summarize, type TarSummary } from './tar-scan.ts'
 import { isInMemory } from './volume-description.ts'
+import { tarOfOneFile } from './wipe-archive.ts'
 
 /**
  * In place of an existing volume: a fresh volume is filled from the repository and read back first. Only then the target is emptied and the

@@ -2,8 +2,8 @@ import { HoldfastError } from '@holdfast/core/spec'
 import { seededRandom } from '@holdfast/testkit'
 import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
-import { tarOfOneFile } from './tar-header.ts'
 import { createTarScan, sameContent, type TarSummary } from './tar-scan.ts'
+import { tarOfOneFile } from './wipe-archive.ts'
 
 interface Entry {
   readonly name: string

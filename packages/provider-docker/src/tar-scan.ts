@@ -1,9 +1,15 @@
 import { createHash, type Hash } from 'node:crypto'
-import { type ByteStream, HoldfastError } from '@holdfast/core/spec'
+import {
+  type ByteStream,
+  createTarScanner,
+  HoldfastError,
+  readTarAttributes,
+  type TarAttributes,
+  type TarContext,
+  type TarEntry,
+  type TarHeader,
+} from '@holdfast/core/spec'
 import { mountName } from './engine-client.ts'
-import { damaged, parseExtendedHeader, parseTarHeader, type TarHeader } from './tar-header.ts'
-
-const metaLimit = 1 << 20
 
 /** What a volume holds, told by its archive. Two archives of equal content have equal summaries, whatever the order of their entries. */
 export interface TarSummary {
@@ -29,98 +35,82 @@ export interface TarScan {
   finish(): TarSummary
 }
 
-interface Overrides {
-  pax: ReadonlyMap<string, string>
-  longName?: string
-  longLink?: string
+const context: TarContext = { what: 'volume archive', code: 'POINT_DAMAGED' }
+
+/** Texts are bytes as latin1, so that no name is changed. */
+interface Entry extends TarAttributes {
+  readonly flag: string
+  readonly name: string
+  readonly link: string
+  readonly capability: string
 }
 
 export function createTarScan(options: { readonly contents: boolean }): TarScan {
-  const state: ScanState = { header: Buffer.alloc(512), filled: 0, zeroBlocks: 0, overrides: { pax: new Map() } }
   const sums = createSums()
   const names = createNameCheck()
-  const begin = (): void => {
-    state.filled = 0
-    if (state.header.every((byte) => byte === 0)) {
-      state.zeroBlocks++
-      return
-    }
-    if (state.zeroBlocks === 1) throw damaged('a single block of zeros lies between two entries')
-    const parsed = parseTarHeader(state.header)
-    const meta = 'xgLK'.includes(parsed.type)
-    if (meta && parsed.size > metaLimit) throw damaged('an extended header is larger than 1 MiB')
-    const entry = meta ? parsed : resolve(parsed, state.overrides)
-    if (!meta) {
-      names.check(entry)
-      sums.entry(entry, state.overrides.pax)
-      state.overrides = { pax: new Map() }
-    }
-    const hash = !meta && options.contents && isFile(entry.type) ? createHash('sha256') : undefined
-    const { type, name, size } = entry
-    state.body = { left: size, padding: -size & 511, type, name, meta: meta ? [] : undefined, hash }
-    if (size === 0) endBody(state, sums)
+  let file: { readonly name: string; readonly hash: Hash | undefined } | undefined
+  const endFile = (): void => {
+    if (file) sums.content(file.name, file.hash)
+    file = undefined
   }
-  return {
-    push(chunk) {
-      for (let at = 0; at < chunk.length && state.zeroBlocks < 2; ) {
-        if (state.body) {
-          at += takeBody(chunk, at, state.body, state, sums)
-          continue
-        }
-        const part = chunk.subarray(at, at + 512 - state.filled)
-        state.header.set(part, state.filled)
-        state.filled += part.length
-        at += part.length
-        if (state.filled === 512) begin()
-      }
+  const scanner = createTarScanner({
+    ...context,
+    onHeader: refuseKind,
+    onEntry(found) {
+      endFile()
+      const entry = entryOf(found)
+      names.check(entry)
+      refuseContent(found, entry)
+      sums.entry(entry)
+      if (isFile(entry.flag)) file = { name: entry.name, hash: options.contents ? createHash('sha256') : undefined }
     },
+    onContent(bytes) {
+      sums.bytes(bytes.length)
+      file?.hash?.update(bytes)
+    },
+  })
+  return {
+    push: (chunk) => scanner.write(chunk),
     finish() {
-      if (state.zeroBlocks < 2) throw new HoldfastError('TRUNCATED', 'The archive ends before its end marks.')
+      scanner.end()
+      endFile()
       return sums.summary()
     },
   }
 }
 
-interface Body {
-  left: number
-  padding: number
-  readonly type: string
-  readonly name: string
-  readonly meta: Buffer[] | undefined
-  readonly hash: Hash | undefined
+function damaged(message: string): HoldfastError {
+  return new HoldfastError('POINT_DAMAGED', `The archive cannot be read: ${message}.`)
 }
-interface ScanState {
-  readonly header: Buffer
-  filled: number
-  zeroBlocks: number
-  overrides: Overrides
-  body?: Body | undefined
-}
-type Sums = ReturnType<typeof createSums>
 
-/** How many bytes of the chunk belonged to the entry that is being passed. */
-function takeBody(chunk: Uint8Array, at: number, body: Body, state: ScanState, sums: Sums): number {
-  if (body.left > 0) {
-    const part = chunk.subarray(at, at + Math.min(body.left, chunk.length - at))
-    body.left -= part.length
-    if (body.meta) body.meta.push(Buffer.from(part))
-    else if (isFile(body.type)) sums.bytes(part.length)
-    body.hash?.update(part)
-    if (body.left === 0) endBody(state, sums)
-    return part.length
+/** Kinds of headers that the engine does not read, or reads as something else. */
+function refuseKind({ flag, format, name }: TarHeader): void {
+  if (format === 'unknown') throw damaged('a header is of an unknown kind')
+  if (format === 'star') throw damaged('a header is of the kind of star, which is not read')
+  if (!'01234567xgLK'.includes(flag)) throw unsupported(`of type ${JSON.stringify(flag)}`, latin1(name))
+}
+
+const unsupported = (kind: string, name: string): HoldfastError =>
+  new HoldfastError('UNSUPPORTED_FORMAT', `The archive has an entry ${kind} (${shown(name)}), which is not restored.`)
+
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+function entryOf(found: TarEntry): Entry {
+  const capability = found.pax.get('SCHILY.xattr.security.capability')
+  return {
+    ...readTarAttributes(found, context),
+    flag: found.header.flag,
+    name: latin1(found.name),
+    link: latin1(found.linkName),
+    capability: capability ? latin1(capability) : '',
   }
-  const skipped = Math.min(body.padding, chunk.length - at)
-  body.padding -= skipped
-  if (body.padding === 0) state.body = undefined
-  return skipped
 }
 
-function endBody(state: ScanState, sums: Sums): void {
-  const { body } = state
-  if (!body) return
-  if (body.meta) state.overrides = readMeta(body.type, Buffer.concat(body.meta), state.overrides)
-  else if (isFile(body.type)) sums.content(body.name, body.hash)
-  if (body.padding === 0) state.body = undefined
+/** The engine never writes sparse files of pax, and reads some of those as plain files with another name. */
+function refuseContent({ pax, size, header }: TarEntry, { flag, name }: Entry): void {
+  for (const key of pax.keys()) if (key.startsWith('GNU.sparse.')) throw unsupported('that is a sparse file', name)
+  const stated = isFile(flag) ? size : header.size
+  if (stated > 0 && (!isFile(flag) || name.endsWith('/'))) throw damaged(`${shown(name)} is no file but has content`)
 }
 
 /** The stream as it is, each chunk looked at before it goes on. `onEnd` gets the summary when all has passed and the end was proven. */
@@ -160,57 +150,17 @@ export function sameContent(left: TarSummary, right: TarSummary): boolean {
   return key(left) === key(right)
 }
 
-const isFile = (type: string): boolean => type === '0' || type === '7'
-
-function readMeta(type: string, bytes: Buffer, before: Overrides): Overrides {
-  if (type === 'x') return { ...before, pax: parseExtendedHeader(bytes) }
-  if (type === 'g') {
-    const records = parseExtendedHeader(bytes)
-    if (['path', 'linkpath', 'size'].some((key) => records.has(key))) throw damaged('a global header sets a name or a size')
-    return before
-  }
-  const end = bytes.indexOf(0)
-  const value = bytes.toString('latin1', 0, end === -1 ? bytes.length : end)
-  return type === 'L' ? { ...before, longName: value } : { ...before, longLink: value }
-}
-
-/** The entry as the engine takes it: GNU long names go before extended headers, those before the header block. */
-function resolve(header: TarHeader, { pax, longName, longLink }: Overrides): TarHeader {
-  if (!'01234567'.includes(header.type))
-    throw new HoldfastError(
-      'UNSUPPORTED_FORMAT',
-      `The archive has an entry of type ${JSON.stringify(header.type)} (${shown(header.name)}), which is not restored.`,
-    )
-  const name = longName || pax.get('GNU.sparse.name') || pax.get('path') || header.name
-  const size = whole(pax.get('size')) ?? header.size
-  if (size > 0 && (!isFile(header.type) || name.endsWith('/'))) throw damaged(`${shown(name)} is no file but has content`)
-  return {
-    ...header,
-    name,
-    size,
-    link: longLink || pax.get('linkpath') || header.link,
-    uid: whole(pax.get('uid')) ?? header.uid,
-    gid: whole(pax.get('gid')) ?? header.gid,
-    mtime: Math.floor(Number(pax.get('mtime') ?? header.mtime)),
-  }
-}
-
-function whole(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined
-  const number = Number(value)
-  if (!/^\d+$/.test(value) || !Number.isSafeInteger(number)) throw damaged(`${JSON.stringify(value)} is not a number`)
-  return number
-}
+const isFile = (flag: string): boolean => flag === '0' || flag === '7'
 
 export const shown = (name: string): string => JSON.stringify(Buffer.from(name, 'latin1').toString().slice(0, 300))
 
-function createNameCheck(): { check(entry: TarHeader): void } {
+function createNameCheck(): { check(entry: Entry): void } {
   const symbolicLinks = new Set<string>()
   const outside = (what: string, name: string): HoldfastError =>
     new HoldfastError('PATH_OUTSIDE', `The archive holds ${what} that leads out of the volume: ${shown(name)}.`)
   const clean = (what: string, name: string): string => {
     const parts = name.split('/').filter((part) => part !== '' && part !== '.')
-    if (name.startsWith('/') || name.includes('\0') || parts.includes('..') || parts[0] !== mountName) throw outside(what, name)
+    if (name.startsWith('/') || parts.includes('..') || parts[0] !== mountName) throw outside(what, name)
     if (symbolicLinks.size > 0)
       for (let length = 1; length < parts.length; length++)
         if (symbolicLinks.has(parts.slice(0, length).join('/'))) throw outside('a name through a symbolic link', name)
@@ -220,12 +170,12 @@ function createNameCheck(): { check(entry: TarHeader): void } {
     check(entry) {
       const name = clean('a name', entry.name)
       // The folder of the volume itself must stay one: as a file it would make the engine empty the volume, as a link lead out of it.
-      if (name === mountName && entry.type !== '5' && !(entry.type === '0' && entry.name.endsWith('/')))
+      if (name === mountName && entry.flag !== '5' && !(entry.flag === '0' && entry.name.endsWith('/')))
         throw outside('an entry in place of the volume itself', entry.name)
-      if (entry.type === '1') {
+      if (entry.flag === '1') {
         const target = clean('a hard link', entry.link)
         if (symbolicLinks.has(target)) symbolicLinks.add(name)
-      } else if (entry.type === '2') symbolicLinks.add(name)
+      } else if (entry.flag === '2') symbolicLinks.add(name)
       else symbolicLinks.delete(name)
     },
   }
@@ -246,16 +196,15 @@ function createSums() {
   }
   const path = (name: string): string => name.replace(/\/+$/, '')
   return {
-    entry(entry: TarHeader, pax: ReadonlyMap<string, string>): void {
+    entry(entry: Entry): void {
       totals.entries++
-      if (entry.type === '1') totals.hardLinks++
+      if (entry.flag === '1') totals.hardLinks++
       // A hard link is one more name of a file; which of the names comes first is no difference. Times before 1970 are not kept by the engine.
-      const type = entry.type === '1' || entry.type === '7' ? '0' : entry.type
+      const type = entry.flag === '1' || entry.flag === '7' ? '0' : entry.flag
       const device = type === '3' || type === '4' ? entry.device : ''
       const link = type === '2' ? entry.link : ''
-      const capability = pax.get('SCHILY.xattr.security.capability') ?? ''
-      const { mode, uid, gid } = entry
-      add(entrySum, digest(type, path(entry.name), mode & 0o7777, uid, gid, Math.max(0, entry.mtime), link, device, capability))
+      const { mode, uid, gid, modified, capability } = entry
+      add(entrySum, digest(type, path(entry.name), mode & 0o7777, uid, gid, Math.max(0, modified), link, device, capability))
     },
     bytes(count: number): void {
       totals.bytes += count

@@ -14,7 +14,7 @@ export interface SqlPlatform {
   readonly place: string
   /**
    * Runs the action in one transaction that is durable when the promise resolves, and rolls back if it rejects. May run the action again when the
-   * database was busy. Rejects with HoldfastErrors and with what the action throws; `opening`: the first transaction of {@link Store.open}.
+   * database was busy. Rejects with HoldfastErrors and with what the action throws; `opening`: the first transaction of `Store.open`.
    */
   transact<T>(
     database: Kysely<Tables>,

@@ -1,11 +1,10 @@
 import type { RunWarning } from '../model/manifest.ts'
 import { runHash } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
-import { codeOf, HoldfastError } from '../spec/errors.ts'
-import type { Json } from '../spec/json.ts'
 import type { Mark } from '../spec/run-context.ts'
 import type { Lease, ManifestRef, Run, StoredIntent, StoreTime } from '../spec/store.ts'
 import { createProgressMeter, type ProgressMeter } from '../transfer/index.ts'
+import { createHold, keepLease } from './hold.ts'
 import type { EngineParts } from './parts.ts'
 
 /** One try at a run, held by a lease. Everything it must not lose is written through it. */
@@ -39,19 +38,16 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
   let target = run.target
   let intents: readonly StoredIntent[] = run.intents
   let storeNow = (run.leaseUntil ?? 0) - parts.leaseMs
-  let writing: Promise<unknown> = Promise.resolve()
-  const inTurn = <Result>(body: () => Promise<Result>): Promise<Result> => {
-    const turn = writing.then(body, body)
-    writing = turn.catch(() => undefined)
-    return turn
-  }
+  const inTurn = createTurns()
   const stop = () => aborter.abort(stopping.reason)
   if (stopping.aborted) stop()
   stopping.addEventListener('abort', stop, { once: true })
   parts.meters.set(run.id, meter)
-  void keepLease(parts, lease, meter, ended.signal, aborter, (leaseUntil) => {
+  const hold = createHold(parts, lease, meter, (leaseUntil) => {
     storeNow = leaseUntil - parts.leaseMs
   })
+  parts.holds.set(run.id, hold.prove)
+  void keepLease(parts, lease, hold, ended.signal, aborter)
   return {
     run,
     lease,
@@ -66,12 +62,14 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
       inTurn(async () => {
         await parts.store.runs.save(lease, patch, options)
         if (patch.target !== undefined) target = patch.target ?? undefined
+        await hold.prove(options)
       }),
     changeIntents: (change, options) =>
       inTurn(async () => {
         const changed = change(intents)
         await parts.store.runs.save(lease, { intents: changed }, options)
         intents = changed
+        await hold.prove(options)
       }),
     warn(code, message) {
       warnings.push({ code, message })
@@ -82,32 +80,17 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
       ended.abort()
       stopping.removeEventListener('abort', stop)
       if (parts.meters.get(run.id) === meter) parts.meters.delete(run.id)
+      if (parts.holds.get(run.id) === hold.prove) parts.holds.delete(run.id)
     },
   }
 }
 
-async function keepLease(
-  parts: EngineParts,
-  lease: Lease,
-  meter: ProgressMeter,
-  ended: AbortSignal,
-  aborter: AbortController,
-  renewed: (leaseUntil: StoreTime) => void,
-): Promise<void> {
-  for (;;) {
-    try {
-      await parts.clock.sleep(parts.leaseMs / 3, { signal: ended })
-      const answer = await parts.store.runs.renew(lease, parts.leaseMs, meter.snapshot() as unknown as Json, { signal: ended })
-      renewed(answer.leaseUntil)
-      if (answer.cancel !== undefined) aborter.abort(new HoldfastError('RUN_CANCELLED', `The run was cancelled: ${answer.cancel}`))
-    } catch (error) {
-      if (ended.aborted) return
-      if (codeOf(error) === 'STALE_LEASE') {
-        aborter.abort(error)
-        return
-      }
-      // A busy store is no reason to give up: until somebody takes over, the lease may still be renewed, and no data depends on it.
-      parts.logger.warn('The lease could not be renewed; trying again.', { run: lease.runId, error: String(error) })
-    }
+/** Bodies one after the other, whatever became of those before. */
+function createTurns(): <Result>(body: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (body) => {
+    const turn = last.then(body, body)
+    last = turn.catch(() => undefined)
+    return turn
   }
 }

@@ -43,6 +43,7 @@ export function parseEngineOptions(options: EngineOptions): { readonly parts: En
     concurrency: options.concurrency ?? numbers.concurrency,
     ...(options.bytesPerSecond !== undefined && { bytesPerSecond: options.bytesPerSecond }),
     meters: new Map(),
+    holds: new Map(),
     claimed: new Set(),
     identity() {
       if (!identity) throw new HoldfastError('INTERNAL', 'The store is not open yet.')

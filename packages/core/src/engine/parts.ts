@@ -46,6 +46,8 @@ export interface EngineParts {
   readonly bytesPerSecond?: number
   /** Progress of the attempts that run in this process, by run id. */
   readonly meters: Map<string, ProgressMeter>
+  /** Of the attempts that run in this process, by run id: renews the lease if it may have ended. */
+  readonly holds: Map<string, (options: CallOptions) => Promise<void>>
   /** Repositories whose `repository.json` this process has written. */
   readonly claimed: Set<string>
   identity(): Identity

@@ -3,6 +3,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Run } from '../spec/store.ts'
 import { executeRun } from './execute.ts'
+import { keepOwnLeases } from './hold.ts'
 import { readOwnership, requireOwnership, rolledBack, writeOwner } from './ownership.ts'
 import { type EngineParts, type Identity, offersOf } from './parts.ts'
 import { runRequest } from './requests.ts'
@@ -22,6 +23,7 @@ async function settleInterrupted(parts: EngineParts, options: CallOptions): Prom
   const waiting = new Map<string, Run>()
   for await (const run of parts.store.runs.list({ states: ['running'] }, options)) waiting.set(run.id, run)
   while (waiting.size > 0) {
+    await keepOwnLeases(parts, options)
     const taken = await parts.store.runs.take(
       { id: parts.workerId, offers, only: [...waiting.keys()] },
       parts.leaseMs,

@@ -3,6 +3,7 @@ import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
 import type { Run } from '../spec/store.ts'
 import { executeRun } from './execute.ts'
+import { keepOwnLeases } from './hold.ts'
 import { type EngineParts, offersOf } from './parts.ts'
 
 /** Takes runs from the store and executes them, a few at a time. */
@@ -37,6 +38,7 @@ export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
   const puller = createPuller(parts, lifetime.signal, stopping.signal, async (options) => {
     const free = parts.concurrency - active.size
     if (free <= 0 || (!all && wanted.size === 0)) return
+    await keepOwnLeases(parts, options)
     const worker = { id: parts.workerId, offers: offersOf(parts), ...(!all && { only: [...wanted] }) }
     for (const run of await parts.store.runs.take(worker, parts.leaseMs, free, options)) execute(run)
   })

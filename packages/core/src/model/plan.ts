@@ -71,7 +71,7 @@ function refuseLater(input: Json, subject: string): void {
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
 }
 
-/** JSON Schema of what {@link parsePlan} takes. */
+/** JSON Schema of {@link PlanInput}, as JSON: for forms and editors. What repository, providers and their options must be is checked by the engine. */
 export function planJsonSchema(): Json {
   return toJsonSchema(planSchema, 'Holdfast plan', 'input')
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { HoldfastError } from '../spec/errors.ts'
+import type { TarEntry } from '../spec/helpers/tar/index.ts'
 import type { ArchiveEntry } from '../spec/restore.ts'
-import type { TarEntry } from './tar-scanner.ts'
 
 /** An entry as the index tells it. */
 export interface IndexedEntry extends ArchiveEntry {
@@ -14,7 +14,7 @@ export interface IndexedEntry extends ArchiveEntry {
  * `nameBase64` instead of `name`), and at the end `{"entries": <how many>}`. A function of the archive: verify makes it again and compares.
  */
 export interface IndexWriter {
-  add(entry: TarEntry): void
+  add(entry: Pick<TarEntry, 'name' | 'type' | 'size' | 'offset'>): void
   /** What was added since the last call. */
   take(): Buffer
   /** The rest, with the last line. */
@@ -32,7 +32,8 @@ export function createIndexWriter(): IndexWriter {
   return {
     add({ name, type, size, offset }) {
       count++
-      const named = isUtf8(name) ? { name: name.toString('utf8') } : { nameBase64: name.toString('base64') }
+      const bytes = Buffer.from(name.buffer, name.byteOffset, name.byteLength)
+      const named = isUtf8(bytes) ? { name: bytes.toString('utf8') } : { nameBase64: bytes.toString('base64') }
       lines.push(`${JSON.stringify({ ...named, type, size, offset })}\n`)
     },
     take,

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import type { Manifest, StoredFileEntry, StreamItem as StreamEntry } from '../model/manifest.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
+import { createTarScanner } from '../spec/helpers/tar/index.ts'
 import { createIndexWriter } from './entry-index.ts'
 import { type Finding, findingOf } from './finding.ts'
 import type { Reading } from './reading.ts'
 import type { Scope } from './scope.ts'
 import { openFile, streamBytes, unpacked } from './stored-bytes.ts'
-import { createTarScanner } from './tar-scanner.ts'
 import { createVmdkScanner } from './vmdk-scanner.ts'
 
 /** Reads a stream and its index to their ends. The index is made again from the archive and compared. */

@@ -40,11 +40,9 @@ export function same(before: unknown, after: unknown, who: string): void {
 /** Nothing runs, waits or holds; the platform has what it had and what the run has delivered, and nothing else. */
 export function checkNothingLeft({ catalog, platform }: WorldState, before: WorldState, crashCase: CrashCase): void {
   const held = catalog.runs?.filter((run) => run.state !== 'succeeded' || run.lease_until !== null || run.target_number !== null)
-  expect(held, 'runs that are not done or hold something').toEqual([])
-  expect(
-    catalog.runs?.filter((run) => run.reads_json !== '[]' || openIntents(run.intents_json).length > 0),
-    'reads and intents',
-  ).toEqual([])
+  expect(held?.map(({ key, state, attempt, failures, error_json }) => ({ key, state, attempt, failures, error_json }))).toEqual([])
+  const using = catalog.runs?.filter((run) => run.reads_json !== '[]' || openIntents(run.intents_json).length > 0)
+  expect(using?.map(({ key, reads_json, intents_json }) => ({ key, reads_json, intents_json }))).toEqual([])
   const known = new Set(namesOf(before.platform))
   const delivered = namesOf(platform).filter((name) => !known.has(name))
   const ran = catalog.runs?.some((run) => run.key === runKey) ?? false
@@ -132,6 +130,8 @@ function checkTarget({ platform }: World, { name }: CrashCase, facts: Facts, ask
 }
 
 function restoredMachines(platform: World['platform']): readonly (string | undefined)[] {
-  const machines = platform.things().filter(({ id, state }) => id.startsWith('machine ') && (state as { name?: string }).name === 'restored')
+  const machines = platform
+    .things()
+    .filter(({ id, state }) => id.startsWith('machine ') && (state as { name?: string }).name === 'restored')
   return machines.map(({ id }) => platform.digest(id.slice('machine '.length)))
 }

@@ -11,6 +11,8 @@ export const seed = Number(process.env.HOLDFAST_SEED ?? 1)
 export const isLong = process.env.HOLDFAST_LONG === '1'
 /** One point to look at again. */
 const only = process.env.HOLDFAST_CRASH_POINT
+/** How many points of each operation, instead of the number that the test has. */
+const sample = process.env.HOLDFAST_CRASH_SAMPLE
 
 /** One operation, prepared: a template world, and every point that the operation passes in a copy of it. */
 export interface Prepared {
@@ -56,13 +58,20 @@ export function countsOf(points: readonly string[]): string {
 export function chosenPoints(points: readonly string[], count: number): readonly string[] {
   if (only !== undefined) return points.filter((point) => point === only)
   if (isLong) return points
+  const wanted = Math.min(Number(sample ?? count), points.length)
   const random = seededRandom(seed)
   const piles = [...Map.groupBy(points, seamOf).values()].map((pile) => [...pile])
   const chosen: string[] = []
-  while (chosen.length < Math.min(count, points.length)) {
-    for (const pile of piles) chosen.push(...pile.splice(random.below(pile.length), 1))
+  while (chosen.length < wanted) {
+    for (const pile of piles) if (pile.length > 0) chosen.push(...pile.splice(random.below(pile.length), 1))
   }
-  return chosen.slice(0, count)
+  return chosen.slice(0, wanted)
+}
+
+/** vitest cuts long values in a message; `actual` is whole. */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return 'actual' in error ? `${error.message}: ${JSON.stringify(error.actual)}` : error.message
 }
 
 /** A few at a time; gives what failed, with what reproduces it. */
@@ -74,8 +83,8 @@ export async function tryAll(points: readonly string[], body: (point: string) =>
       try {
         await body(point)
       } catch (error) {
-        failures.push(`HOLDFAST_CRASH_POINT='${point}': ${error instanceof Error ? error.message : String(error)}`)
-        if (isLong) process.stderr.write(`${failures.at(-1)}\n`)
+        failures.push(`HOLDFAST_CRASH_POINT='${point}': ${describeError(error)}`)
+        if (isLong || sample !== undefined) process.stderr.write(`${failures.at(-1)}\n`)
       }
     }
   }

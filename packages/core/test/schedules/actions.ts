@@ -37,15 +37,15 @@ function ask(node: Node, order: RunOrder): void {
 export function act(world: World, node: Node, orders: Orders): void {
   const { random } = world
   const chance = random.next()
-  if (chance < 0.34) return ask(node, backupOrder(world, random.below(keyCount)))
-  if (unfinished(stateOf(node.store)) >= mostUnfinished) return
-  if (chance < 0.42) return pin(world, node)
-  if (chance < 0.62) return prune(world, node, orders)
-  if (chance < 0.7)
-    return ask(node, { key: `verify${orders.count++}`, operation: 'verify', repository: 'main', mode: random.pick(['quick', 'full']) })
-  if (chance < 0.88) return restore(world, node, orders)
-  if (chance < 0.96) return ask(node, { key: `rescan${orders.count++}`, operation: 'rescan', repository: 'main' })
-  cancel(world, node, orders)
+  const full = unfinished(stateOf(node.store)) >= mostUnfinished
+  if (chance < 0.34) ask(node, backupOrder(world, random.below(keyCount)))
+  else if (full) return
+  else if (chance < 0.42) pin(world, node)
+  else if (chance < 0.62) prune(world, node, orders)
+  else if (chance < 0.7) ask(node, { key: `verify${orders.count++}`, operation: 'verify', repository: 'main', mode: random.pick(['quick', 'full']) })
+  else if (chance < 0.88) restore(world, node, orders)
+  else if (chance < 0.96) ask(node, { key: `rescan${orders.count++}`, operation: 'rescan', repository: 'main' })
+  else cancel(world, node, orders)
 }
 
 function unfinished({ runs }: StoreView): number {

@@ -63,7 +63,9 @@ test(`${count} seeded schedules with every fault keep every promise`, { timeout:
   console.log(`seeds 1 to ${each * processes}; schedules in which this happened:\n${lines.join('\n')}`)
   const found = parts.flatMap((part) => part.found)
   expect(
-    found.map(({ seed, violation }) => `node --conditions=@holdfast/source packages/core/test/schedules/run.ts --seed ${seed}: ${violation}`),
+    found.map(
+      ({ seed, violation }) => `node --conditions=@holdfast/source packages/core/test/schedules/run.ts --seed ${seed}: ${violation}`,
+    ),
   ).toEqual([])
   expect(reached.filter((name) => !coverage.get(name))).toEqual([])
 })

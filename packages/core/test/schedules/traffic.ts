@@ -44,8 +44,9 @@ export interface Traffic {
   frozen(process: Process): boolean
 }
 
-export function createTraffic(random: Random, trace: ((text: string) => void) | undefined): Traffic {
-  const passThrough = random.pick([0.3, 0.6, 0.8, 0.9])
+/** `steered`: every call waits, so that a schedule may be written by hand. */
+export function createTraffic(random: Random, trace: ((text: string) => void) | undefined, steered: boolean): Traffic {
+  const passThrough = steered ? 0 : random.pick([0.3, 0.6, 0.8, 0.9])
   let waiting: WaitingCall[] = []
   let sleepers: Sleeper[] = []
   let time = 0

@@ -74,12 +74,13 @@ const usualFaults = {
 }
 const platformFaults = { requestLost: 0.006, answerLost: 0.006, late: 0.01, doubled: 0.03, broken: 0.004, cut: 0.004 }
 
-export function createWorld(seed: number, trace?: (text: string) => void): World {
+/** With `shapes` the world is one for a schedule written by hand: these workloads, no faults, and every call waits. */
+export function createWorld(seed: number, trace?: (text: string) => void, shapes?: readonly ProviderShape[]): World {
   const random = seededRandom(seed)
   const say = (text: string) => trace?.(`${String(world.traffic.step).padStart(4)} ${text}`)
-  const traffic = createTraffic(random.fork('traffic'), trace && say)
-  const repository = faultyRepository({ random: random.fork('repository'), clock: traffic.clock, faults: usualFaults })
-  const platform = memoryPlatform({ random: random.fork('platform'), clusters: 2, fileBytes: 300, faults: platformFaults })
+  const traffic = createTraffic(random.fork('traffic'), trace && say, shapes !== undefined)
+  const repository = faultyRepository({ random: random.fork('repository'), clock: traffic.clock, faults: shapes ? noFaults : usualFaults })
+  const platform = memoryPlatform({ random: random.fork('platform'), clusters: 2, fileBytes: 300, faults: shapes ? {} : platformFaults })
   const coverage = new Set<string>()
   const violate = (text: string) => {
     world.violation ??= text
@@ -88,7 +89,7 @@ export function createWorld(seed: number, trace?: (text: string) => void): World
   const ids = countingIds('i')
   const busyResources = random.chance(0.5)
   const makeStore = () => memoryStore({ clock: traffic.clock, ids })
-  const workloads = makeWorkloads(random.fork('workloads'), platform)
+  const workloads = makeWorkloads(shapes ?? twoShapes(random.fork('workloads')), platform)
   const world: World = {
     random: random.fork('driver'),
     traffic,
@@ -111,10 +112,13 @@ export function createWorld(seed: number, trace?: (text: string) => void): World
   return world
 }
 
-function makeWorkloads(random: Random, platform: MemoryPlatform): readonly WorkloadOfWorld[] {
+function twoShapes(random: Random): readonly ProviderShape[] {
   const first = random.pick(providerShapes)
-  const second = random.pick(providerShapes.filter((shape) => shape !== first))
-  return [first, second].map((shape, index) => {
+  return [first, random.pick(providerShapes.filter((shape) => shape !== first))]
+}
+
+function makeWorkloads(shapes: readonly ProviderShape[], platform: MemoryPlatform): readonly WorkloadOfWorld[] {
+  return shapes.map((shape, index) => {
     const name = `w${index}`
     if (shape === 'tarVolume') return { provider: shape.toLowerCase(), shape, id: platform.addVolume(name) }
     if (shape === 'tarProject') return { provider: shape.toLowerCase(), shape, id: platform.addProject(name) }

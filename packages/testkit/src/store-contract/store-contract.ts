@@ -9,7 +9,7 @@ import { takeGroup } from './take-group.ts'
 import { transactionGroup } from './transaction-group.ts'
 
 /**
- * The tests that every {@link Store} passes. `create` gives each test an empty store whose clock the test moves. Durability is tested if the handle
+ * The tests that every `Store` passes. `create` gives each test an empty store whose clock the test moves. Durability is tested if the handle
  * has `reopen`, several processes if it has `another`; a store for more than one process has both.
  *
  * @example

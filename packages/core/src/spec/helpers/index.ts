@@ -14,3 +14,14 @@ export {
 } from './parse-options.ts'
 export { type Pull, pullFrom } from './pull.ts'
 export { assertSafeName, assertSafePath } from './safe-name.ts'
+export {
+  createTarScanner,
+  type PaxRecords,
+  readTarAttributes,
+  type TarAttributes,
+  type TarContext,
+  type TarEntry,
+  type TarHeader,
+  type TarScanner,
+  type TarScannerOptions,
+} from './tar/index.ts'

@@ -7,9 +7,14 @@ import { createTarScanner, type TarEntry } from './tar-scanner.ts'
 
 const block = 512
 
-function scan(bytes: Uint8Array, chunkBytes = bytes.length): TarEntry[] {
-  const entries: TarEntry[] = []
-  const scanner = createTarScanner({ what: 'volume.tar', onEntry: (entry) => entries.push({ ...entry, name: Buffer.from(entry.name) }) })
+interface Seen extends Pick<TarEntry, 'type' | 'size' | 'offset'> {
+  readonly name: Buffer
+}
+
+function scan(bytes: Uint8Array, chunkBytes = bytes.length): Seen[] {
+  const entries: Seen[] = []
+  const onEntry = ({ name, type, size, offset }: TarEntry) => entries.push({ name: Buffer.from(name), type, size, offset })
+  const scanner = createTarScanner({ what: 'volume.tar', onEntry })
   for (let at = 0; at < bytes.length; at += chunkBytes) scanner.write(bytes.subarray(at, at + chunkBytes))
   scanner.end()
   return entries
@@ -107,7 +112,7 @@ describe('archives made by GNU tar', () => {
       names.forEach((name, index) => {
         const entry = found.get(Buffer.from(`./${name}`).toString('latin1'))
         expect(entry, name).toMatchObject({ type: 'file', size: index * 700 + 1 })
-        const { offset, size } = entry as TarEntry
+        const { offset, size } = entry as Seen
         expect(bytes.subarray(offset, offset + size).equals(Buffer.alloc(size, index + 65))).toBe(true)
       })
       expect(found.get(`./${invalid.toString('latin1')}`)).toMatchObject({ type: 'file', size: 5 })

@@ -1,0 +1,86 @@
+import { HoldfastError } from '@holdfast/core/spec'
+import { type Steering, steer } from './steering.ts'
+
+type Schedule = (trace?: (text: string) => void) => Promise<string | undefined>
+
+const pointOf = (result: unknown): string => (result as { readonly point: string }).point
+const lost = () => new HoldfastError('PROVIDER_FAILED', 'the request was lost', { retryable: true })
+
+/** A backup whose manifest is on its way when its node dies; answers the point it builds on. */
+async function lateManifest(steering: Steering): Promise<string> {
+  const { world } = steering
+  const node = await steering.node()
+  const base = pointOf(await steering.run(node, steering.backup(0)))
+  node.engine.run(steering.backup(2))
+  const commit = await steering.until([node], /^put before .*manifest\.1\.json$/)
+  world.repository.setFaults({ lateRequest: 1 })
+  await steering.goOn(commit)
+  world.repository.setFaults({ lateRequest: 0 })
+  steering.kill(node)
+  await steering.leasesEnd()
+  return base
+}
+
+/** The next attempt has not decided the number yet; a prune wants the base; then the manifest arrives. */
+const releaseLast: Schedule = async (trace) => {
+  const steering = steer(['ovirtLike'], trace)
+  const { world } = steering
+  const base = await lateManifest(steering)
+  const second = await world.makeNode()
+  second.engine.start().catch(() => undefined)
+  await steering.until([second], /^put before .*manifest\.1\.json$/)
+  const third = await steering.node().catch(() => undefined)
+  const pruner = third ?? second
+  await steering.run(pruner, { key: 'prune', operation: 'prune', repository: 'main', points: [base] })
+  world.repository.deliverLate()
+  return await steering.rest([second, pruner])
+}
+
+/** A prune is cancelled between condemning and deleting; a later one of another point finishes it. */
+const wholeList: Schedule = async (trace) => {
+  const steering = steer(['rawDisk'], trace)
+  const first = await steering.node()
+  const point = pointOf(await steering.run(first, steering.backup(0)))
+  await steering.run(first, steering.backup(1))
+  const prune = first.engine.run({ key: 'prune', operation: 'prune', repository: 'main', points: [point] })
+  await steering.until([first], /^put before .*manifest\.1\.json$/)
+  const { signal } = new AbortController()
+  const run = await first.store.runs.get(prune.key, { signal })
+  if (run) await first.store.runs.cancel(run.id, 'by hand', { signal })
+  steering.kill(first)
+  await steering.leasesEnd()
+  return await steering.rest([])
+}
+
+/** Two attempts are about to deliver: the clean-up between them did not reach the platform. */
+const platformName: Schedule = async (trace) => {
+  const steering = steer(['rawDisk'], trace)
+  const zombie = await steering.node()
+  await steering.run(zombie, steering.backup(0))
+  const [workload] = steering.world.workloads
+  if (!workload) throw new Error('no workload')
+  const { provider, id } = workload
+  zombie.engine.run({ key: 'restore', operation: 'restore', workload: { provider, id }, name: 'again', purpose: 'recover' })
+  const delivery = await steering.until([zombie], /^machines\.deliver before$/)
+  await steering.leasesEnd()
+  const second = await steering.world.makeNode()
+  second.engine.start().catch(() => undefined)
+  await steering.fail(await steering.until([second], /^machines\.removeMachineNamed before$/), lost())
+  const removals = /^machines\.(removeMachineNamed|deliver) before$/
+  for (;;) {
+    const call = await steering.until([second], removals)
+    if (call.label.startsWith('machines.deliver')) break
+    await steering.fail(call, lost())
+  }
+  await steering.goOn(delivery)
+  await steering.goOn(await steering.until([second], /^machines\.deliver before$/))
+  for (let step = 0; step < 50; step++) await steering.world.traffic.pass(1)
+  return await steering.rest([zombie, second])
+}
+
+/** Schedules built for what seeds reach too seldom, by the rule whose absence they show. */
+export const named: { readonly [rule: string]: Schedule } = {
+  'release-last': releaseLast,
+  'whole-list': wholeList,
+  'platform-name': platformName,
+}
