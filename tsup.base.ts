@@ -15,6 +15,8 @@ export function packageBuild(entry: Record<string, string>): Options {
     dts: true,
     clean: true,
     sourcemap: true,
+    // `node:sqlite` has no name without its prefix.
+    removeNodeProtocol: false,
     tsconfig: '../../tsconfig.build.json',
   }
   return defineConfig(options) as Options

@@ -12,8 +12,8 @@ export interface Mutant {
   readonly edits: readonly Edit[]
   /** Noticed within a few seeds: one of the short list. */
   readonly quick?: true
-  /** A schedule built for it, where seeds take too long. */
-  readonly named?: string
+  /** There is a schedule built for it, because seeds reach it too seldom. */
+  readonly named?: true
 }
 
 const engine = 'packages/core/src/engine'
@@ -33,6 +33,7 @@ const commit: readonly Mutant[] = [
   },
   {
     rule: 'sync-data',
+    quick: true,
     edits: [
       {
         file: `${testkit}/faulty-repository.ts`,
@@ -43,6 +44,7 @@ const commit: readonly Mutant[] = [
   },
   {
     rule: 'decide',
+    quick: true,
     edits: [
       {
         file: `${engine}/point-folder.ts`,
@@ -53,6 +55,7 @@ const commit: readonly Mutant[] = [
   },
   {
     rule: 'sync-manifest',
+    quick: true,
     edits: [
       {
         file: `${testkit}/faulty-repository.ts`,
@@ -98,6 +101,7 @@ const commit: readonly Mutant[] = [
   },
   {
     rule: 'adopt',
+    quick: true,
     edits: [
       {
         file: `${engine}/settle.ts`,
@@ -113,6 +117,7 @@ const commit: readonly Mutant[] = [
   },
   {
     rule: 'probe',
+    quick: true,
     edits: [
       {
         file: `${engine}/operations/backup.ts`,
@@ -133,6 +138,7 @@ const commit: readonly Mutant[] = [
   },
   {
     rule: 'release-last',
+    named: true,
     edits: [{ file: `${engine}/settle.ts`, find: `attempt.aim({}, options)`, replace: `attempt.aim({ reads: [] }, options)` }],
   },
 ]
@@ -150,6 +156,7 @@ const prune: readonly Mutant[] = [
   },
   {
     rule: 'condemn-first',
+    quick: true,
     edits: [
       {
         file: `${engine}/operations/prune.ts`,
@@ -172,6 +179,7 @@ const prune: readonly Mutant[] = [
   },
   {
     rule: 'whole-list',
+    named: true,
     edits: [
       {
         file: `${engine}/operations/prune.ts`,
@@ -186,6 +194,7 @@ const prune: readonly Mutant[] = [
   },
   {
     rule: 'manifest-first',
+    quick: true,
     edits: [
       {
         file: `${engine}/operations/prune.ts`,
@@ -213,6 +222,7 @@ const prune: readonly Mutant[] = [
   },
   {
     rule: 'targets-stay',
+    named: true,
     edits: [
       {
         file: `${testkit}/memory-store/memory-points.ts`,
@@ -238,6 +248,7 @@ const prune: readonly Mutant[] = [
   },
   {
     rule: 'rescan-cas',
+    named: true,
     edits: [
       {
         file: `${engine}/operations/rescan.ts`,
@@ -331,6 +342,7 @@ async function step(game: Game): Promise<void> {
   },
   {
     rule: 'platform-name',
+    named: true,
     edits: [
       {
         file: `${testkit}/memory-platform/machine-host.ts`,

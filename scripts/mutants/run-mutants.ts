@@ -8,8 +8,8 @@ import { copySources, type SourceCopy } from './source-copy.ts'
 
 export interface Caught {
   readonly rule: string
-  /** Undefined: no schedule noticed. */
-  readonly seed: number | undefined
+  /** The seed, or that it was the schedule built for this rule. Absent: no schedule noticed. */
+  readonly by?: string
   readonly text: string
 }
 
@@ -18,11 +18,18 @@ async function runMutant(copy: SourceCopy, mutant: Mutant, first: number, count:
   const undo = copy.apply(mutant.edits)
   try {
     const script = join(copy.folder, 'packages/core/test/schedules/run.ts')
-    const output = await nodeOutput(['--conditions=@holdfast/source', script, '--count', String(count), '--first', String(first)])
+    const start = ['--conditions=@holdfast/source', script]
+    if (mutant.named) {
+      const output = await nodeOutput([...start, '--named', mutant.rule])
+      const [, text] = /^named \S+: (.*)$/m.exec(output) ?? []
+      if (text === undefined) throw new Error(`${mutant.rule}: the schedule built for it did not run:\n${output.slice(-2000)}`)
+      return text === 'no violation' ? { rule: mutant.rule, text } : { rule: mutant.rule, by: 'built for it', text }
+    }
+    const output = await nodeOutput([...start, '--count', String(count), '--first', String(first)])
     const [, seed, text] = /^seed (\d+): (.*)$/m.exec(output) ?? []
-    if (seed !== undefined && text !== undefined) return { rule: mutant.rule, seed: Number(seed), text }
+    if (seed !== undefined && text !== undefined) return { rule: mutant.rule, by: `seed ${seed}`, text }
     if (!output.includes('0 violations')) throw new Error(`${mutant.rule}: the schedules did not run:\n${output.slice(-2000)}`)
-    return { rule: mutant.rule, seed: undefined, text: `no violation in ${count} schedules` }
+    return { rule: mutant.rule, text: `no violation in ${count} schedules` }
   } finally {
     undo()
   }
@@ -70,8 +77,8 @@ export async function runMutants({ chosen, count, first, jobs, report }: MutantO
   return results
 }
 
-export function lineOf({ rule, seed, text }: Caught): string {
-  return `without ${rule.padEnd(18)} ${seed === undefined ? text : `seed ${seed}: ${text}`}`
+export function lineOf({ rule, by, text }: Caught): string {
+  return `without ${rule.padEnd(18)} ${by === undefined ? text : `${by}: ${text}`}`
 }
 
 if (process.argv[1] === import.meta.filename) {
@@ -92,7 +99,7 @@ if (process.argv[1] === import.meta.filename) {
     jobs: Number(values.jobs),
     report: (caught) => console.log(lineOf(caught)),
   })
-  const missed = results.filter(({ seed }) => seed === undefined)
+  const missed = results.filter(({ by }) => by === undefined)
   console.log(`${results.length} rules removed one by one, ${results.length - missed.length} noticed`)
   process.exitCode = missed.length > 0 ? 1 : 0
 }

@@ -1,3 +1,4 @@
+// ambient: a child of the crash harness finds its orders in its environment and ends itself with a signal.
 import { appendFileSync } from 'node:fs'
 import { type CallHook, pointName } from './observe-calls.ts'
 

@@ -1,3 +1,4 @@
+// ambient: the crash harness runs real processes in a temporary folder and waits in real time.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,3 +1,4 @@
+// ambient: contract suites run against real platforms, in real time.
 /** Rejects when the promise is not settled after so many milliseconds of real time. For contract suites, which run against real platforms too. */
 export async function withinTime<T>(promise: Promise<T>, limitMs: number, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -1,3 +1,4 @@
+import { isoTime } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
@@ -41,6 +42,13 @@ export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
     await keepOwnLeases(parts, options)
     const worker = { id: parts.workerId, offers: offersOf(parts), ...(!all && { only: [...wanted] }) }
     for (const run of await parts.store.runs.take(worker, parts.leaseMs, free, options)) execute(run)
+  })
+  // A retry is due between two polls.
+  parts.events.on('run-retried', ({ delayMs }) => {
+    const due = isoTime(parts.clock.now() + delayMs)
+    scheduler.notify(due, { signal: lifetime.signal }).catch((error: unknown) => {
+      parts.logger.warn('The scheduler did not take a hint.', { error: String(error) })
+    })
   })
   /** A poll costs little, and a lost wake-up must not cost more than one of them. */
   const keepAwake = () => {

@@ -75,17 +75,17 @@ export async function localSync(folder: LocalFolder, path: string, options: Call
 export async function localCheck(folder: LocalFolder, options: CallOptions): Promise<readonly Check[]> {
   throwIfAborted(options.signal)
   const { root, fileSystem } = folder
-  const reachable = await attempt('reachable', root, async () => {
+  const reachable = await attempt('reachable', 'read', root, async () => {
     await folder.enter('')
     await fileSystem.readdir(root)
     return { name: 'reachable', status: 'ok', message: `The repository at ${root} can be read` }
   })
   if (reachable.status === 'error') return [reachable]
-  const writable = await attempt('writable', root, async () => {
+  const writable = await attempt('writable', 'write', root, async () => {
     await fileSystem.checkWritable(root)
     return { name: 'writable', status: 'ok', message: `The repository at ${root} can be written` }
   })
-  const space = await attempt('free space', root, async () => {
+  const space = await attempt('free space', 'measure the free space', root, async () => {
     const { freeBytes, totalBytes } = await fileSystem.space(root)
     const low = freeBytes < totalBytes / 20
     const message = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} are free at ${root}`
@@ -94,11 +94,11 @@ export async function localCheck(folder: LocalFolder, options: CallOptions): Pro
   return [reachable, writable, space]
 }
 
-async function attempt(name: string, root: string, work: () => Promise<Check>): Promise<Check> {
+async function attempt(name: string, action: string, root: string, work: () => Promise<Check>): Promise<Check> {
   try {
     return await work()
   } catch (error) {
-    const failure = storageError(error, root, `check that it is ${name}`)
+    const failure = storageError(error, root, action)
     if (!HoldfastError.isInstance(failure)) throw failure
     return { name, status: 'error', message: failure.message, details: { code: failure.code, remedy: failure.remedy } }
   }

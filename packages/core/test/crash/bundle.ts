@@ -2,10 +2,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
 
-const entry = fileURLToPath(new URL('./child.ts', import.meta.url))
-
 /** The child as one file: it starts in a third of the time, and it is started thousands of times. Gives the path of the script. */
-export async function bundleChild(folder: string): Promise<string> {
+export async function bundleChild(folder: string, name = 'child'): Promise<string> {
+  const entry = fileURLToPath(new URL(`./${name}.ts`, import.meta.url))
   await build({
     config: false,
     entry: [entry],
@@ -21,5 +20,5 @@ export async function bundleChild(folder: string): Promise<string> {
       options.conditions = ['@holdfast/source']
     },
   })
-  return join(folder, 'bundle', 'child.mjs')
+  return join(folder, 'bundle', `${name}.mjs`)
 }

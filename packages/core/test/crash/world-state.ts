@@ -25,7 +25,7 @@ export async function stateOf(folder: string): Promise<WorldState> {
   }
 }
 
-async function repositoryState(root: string): Promise<WorldState['repository']> {
+export async function repositoryState(root: string): Promise<WorldState['repository']> {
   const state: { [path: string]: string } = {}
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   for (const entry of entries) {

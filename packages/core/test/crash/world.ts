@@ -95,12 +95,12 @@ function turnOf(hook: CallHook): Turn {
 }
 
 /** All engines of one world are nodes of one system on one host. */
-export async function openEngine(folder: string, node: string, provider: Provider, hook?: CallHook): Promise<Engine> {
+export async function openEngine(folder: string, node: string, provider: Provider, hook?: CallHook, system = 'crash'): Promise<Engine> {
   const { catalog, repository: root } = pathsOf(folder)
   const observed = <T extends object>(seam: string, target: T): T => (hook ? observeCalls(target, hook, { seam }) : target)
   return createEngine({
     name: node,
-    system: 'crash',
+    system,
     store: observed('store', sqlite({ file: catalog, hostName: 'host' })),
     repositories: {
       main: observed('repository', localRepository({ folder: root, fileSystem: observed('file-system', nodeFileSystem()) })),

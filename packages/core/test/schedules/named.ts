@@ -40,8 +40,8 @@ const releaseLast: Schedule = async (trace) => {
 const wholeList: Schedule = async (trace) => {
   const steering = steer(['rawDisk'], trace)
   const first = await steering.node()
-  const point = pointOf(await steering.run(first, steering.backup(0)))
-  await steering.run(first, steering.backup(1))
+  await steering.run(first, steering.backup(0))
+  const point = pointOf(await steering.run(first, steering.backup(1)))
   const prune = first.engine.run({ key: 'prune', operation: 'prune', repository: 'main', points: [point] })
   await steering.until([first], /^put before .*manifest\.1\.json$/)
   const { signal } = new AbortController()
@@ -74,8 +74,38 @@ const platformName: Schedule = async (trace) => {
   }
   await steering.goOn(delivery)
   await steering.goOn(await steering.until([second], /^machines\.deliver before$/))
-  for (let step = 0; step < 50; step++) await steering.world.traffic.pass(1)
   return await steering.rest([zombie, second])
+}
+
+/** A rescan has read a point, and before it says so to the store a prune deletes it. */
+const rescanCas: Schedule = async (trace) => {
+  const steering = steer(['rawDisk'], trace)
+  const reader = await steering.node()
+  await steering.run(reader, steering.backup(0))
+  const point = pointOf(await steering.run(reader, steering.backup(1)))
+  const pruner = await steering.node()
+  const rescan = reader.engine.run({ key: 'rescan', operation: 'rescan', repository: 'main' })
+  const lastRead = new RegExp(`^read before .*${point}/manifest\\.1\\.json$`)
+  // The first reading only tells whose folder it is.
+  await steering.until([reader], /^open before .*pin\.json$/)
+  await steering.goOn(await steering.until([reader], lastRead))
+  await steering.run(pruner, { key: 'prune', operation: 'prune', repository: 'main', points: [point] })
+  await steering.through(reader, rescan)
+  return await steering.rest([reader, pruner])
+}
+
+/** A backup has committed and not said so; a rescan finds its point, and a prune is asked to delete it. */
+const targetsStay: Schedule = async (trace) => {
+  const steering = steer(['rawDisk'], trace)
+  const writer = await steering.node()
+  const other = await steering.node()
+  const backup = writer.engine.run(steering.backup(0))
+  await steering.until([writer], /^store runs\.finish before$/)
+  await steering.run(other, { key: 'rescan', operation: 'rescan', repository: 'main' })
+  const [made] = steering.world.ledger.current().values()
+  await steering.run(other, { key: 'prune', operation: 'prune', repository: 'main', points: [made?.point ?? ''] })
+  await steering.through(writer, backup)
+  return await steering.rest([writer, other])
 }
 
 /** Schedules built for what seeds reach too seldom, by the rule whose absence they show. */
@@ -83,4 +113,6 @@ export const named: { readonly [rule: string]: Schedule } = {
   'release-last': releaseLast,
   'whole-list': wholeList,
   'platform-name': platformName,
+  'rescan-cas': rescanCas,
+  'targets-stay': targetsStay,
 }

@@ -1,6 +1,8 @@
 // node --conditions=@holdfast/source packages/core/test/schedules/run.ts --count N --first SEED [--keep-going] [--json]
 // node --conditions=@holdfast/source packages/core/test/schedules/run.ts --seed S [--trace]
+// node --conditions=@holdfast/source packages/core/test/schedules/run.ts --named RULE [--trace]
 import { parseArgs } from 'node:util'
+import { named } from './named.ts'
 import { simulate } from './simulate.ts'
 
 /** What a number of schedules came to. */
@@ -29,6 +31,7 @@ async function main(): Promise<void> {
       count: { type: 'string', default: '1000' },
       first: { type: 'string', default: '1' },
       seed: { type: 'string' },
+      named: { type: 'string' },
       trace: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       'keep-going': { type: 'boolean', default: false },
@@ -40,6 +43,12 @@ async function main(): Promise<void> {
     const outcome = await simulate(Number(values.seed), values.trace ? { trace: (text) => console.log(text) } : {})
     console.log(`seed ${outcome.seed}: ${outcome.violation ?? 'no violation'}`)
     process.exitCode = outcome.violation === undefined ? 0 : 1
+    return
+  }
+  if (values.named !== undefined) {
+    const violation = await named[values.named]?.(values.trace ? (text) => console.log(text) : undefined)
+    console.log(`named ${values.named}: ${violation ?? 'no violation'}`)
+    process.exitCode = violation === undefined ? 0 : 1
     return
   }
   const start = performance.now()

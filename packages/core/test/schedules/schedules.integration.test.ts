@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { named } from './named.ts'
 import type { Summary } from './run.ts'
 
 const long = process.env.HOLDFAST_LONG === '1'
@@ -69,3 +70,9 @@ test(`${count} seeded schedules with every fault keep every promise`, { timeout:
   ).toEqual([])
   expect(reached.filter((name) => !coverage.get(name))).toEqual([])
 })
+
+for (const [rule, schedule] of Object.entries(named)) {
+  test(`the schedule built for the rule ${rule} keeps every promise`, async () => {
+    expect(await schedule()).toBeUndefined()
+  })
+}

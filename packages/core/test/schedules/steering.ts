@@ -43,11 +43,11 @@ export function steer(shapes: readonly ProviderShape[], trace?: (text: string) =
     traffic.pass(Math.max(1, traffic.untilNext() ?? 100))
     await quiet()
   }
-  const through: Steering['through'] = async (node, promise) => {
-    let ended: { readonly value: Awaited<typeof promise> | Error } | undefined
+  const through = async <Result>(node: Node, promise: PromiseLike<Result>): Promise<Result | Error> => {
+    let ended: { readonly value: Result | Error } | undefined
     promise.then(
       (value) => {
-        ended = { value }
+        ended = { value: value as Result }
       },
       (error: unknown) => {
         ended = { value: error instanceof Error ? error : new Error(String(error)) }

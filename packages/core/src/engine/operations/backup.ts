@@ -33,6 +33,7 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
   attempt.meter.step('looking up the workload')
   const workload = await findWorkload(parts, input, options)
   const { repositoryId } = await requireOwnership(parts, input.repository, options)
+  await requireWritable(parts, input.repository, options)
   const home = workloadFolder(input.workload)
   const folder =
     (await findPointFolder(repositoryNamed(parts, input.repository), home, attempt.run.key, options)) ??
@@ -83,9 +84,17 @@ async function aimAt(
 async function findWorkload(parts: EngineParts, input: BackupInput, options: CallOptions): Promise<Workload> {
   const { provider, id } = input.workload
   for await (const workload of providerNamed(parts, provider).workloads({ ...options, id })) if (workload.id === id) return workload
-  throw new HoldfastError('NOT_FOUND', `${provider} has no workload "${id}".`, {
-    remedy: 'Check the id; the provider lists what there is.',
+  throw new HoldfastError('NOT_FOUND', `Provider "${provider}" has no workload "${id}".`, {
+    remedy: 'Check the id: of a volume its name, of a machine the id that its platform shows.',
   })
+}
+
+/** Asked before anything is stopped on the platform: a number that was begun where nothing can be written cannot even be given up. */
+async function requireWritable(parts: EngineParts, name: string, options: CallOptions): Promise<void> {
+  for (const { message, details } of await repositoryNamed(parts, name).check(options)) {
+    const { code } = (details ?? {}) as { readonly code?: unknown }
+    if (code === 'REPOSITORY_NOT_WRITABLE') throw new HoldfastError(code, message)
+  }
 }
 
 /** What this run has made already is looked for first: the database may have been rolled back (rule probe). Dead numbers become durable too. */

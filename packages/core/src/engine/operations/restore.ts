@@ -1,4 +1,4 @@
-import { workloadKey } from '../../model/names.ts'
+import { manifestPath, workloadKey } from '../../model/names.ts'
 import type { RestoreInput } from '../../model/run-input.ts'
 import type { RestoreOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
@@ -11,7 +11,8 @@ import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../catal
 import { deliveredResult, plainResult, type Success } from '../finish.ts'
 import { createRunContext } from '../intents.ts'
 import { requireRepository } from '../ownership.ts'
-import { type EngineParts, providerNamed } from '../parts.ts'
+import { type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
+import { readNumber } from '../point-folder.ts'
 
 /** A restore whose repository is known. */
 export type ResolvedRestore = RestoreInput & { readonly repository: string }
@@ -33,7 +34,7 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
     options,
   )
   const newest = links?.[0]
-  if (!links || !newest) throw damagedChain(chain)
+  if (!links || !newest) throw await damagedChain(parts, chain, options)
   attempt.meter.step(`restoring ${newest.manifest.workload.name} from ${newest.manifest.point}`)
 
   const kept = new Set<string>()
@@ -87,10 +88,20 @@ async function chooseChain(parts: EngineParts, input: ResolvedRestore, options: 
   throw new HoldfastError('NOT_FOUND', `There is no point ${pointId} of ${label}. There are: ${known.slice(0, 10).join(', ') || 'none'}.`)
 }
 
-function damagedChain(chain: readonly PointView[]): HoldfastError {
-  const points = chain.map((point) => point.current.pointId).join(', ')
-  return new HoldfastError('POINT_DAMAGED', `The manifest of one of these points cannot be read: ${points}.`, {
-    remedy: 'Run engine.verify({ repository }) to see which, and restore another point.',
+/** Which manifest of the chain it is, and what is wrong with it. */
+async function damagedChain(parts: EngineParts, chain: readonly PointView[], options: CallOptions): Promise<HoldfastError> {
+  const remedy =
+    'Restore another point, or put the file back from a copy of the repository. engine.verify({ repository }) tells which points are good.'
+  for (const { current } of chain) {
+    const seen = await readNumber(repositoryNamed(parts, current.repository), current, options)
+    if (seen.state === 'live') continue
+    const path = manifestPath(current.folder, current.number)
+    const why = seen.state === 'damaged' ? seen.error.message : seen.state === 'dead' ? `${path} is empty` : `${path} is gone`
+    const whose = current === chain[0]?.current ? 'cannot be restored' : `cannot be restored: it builds on point ${current.pointId}`
+    return new HoldfastError('POINT_DAMAGED', `Point ${chain[0]?.current.pointId} ${whose}: ${why}`, { remedy, details: { file: path } })
+  }
+  return new HoldfastError('POINT_DAMAGED', `A manifest of point ${chain[0]?.current.pointId} could not be read a moment ago.`, {
+    retryable: true,
   })
 }
 

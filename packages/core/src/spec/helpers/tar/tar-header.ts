@@ -35,7 +35,8 @@ export function tarFault({ what, code = 'PROVIDER_FAILED' }: TarContext, message
   return new HoldfastError(code, `${what}: ${message}`)
 }
 
-export const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+export const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** Sum of all bytes, the checksum field taken as spaces; some old writers took bytes as signed. */
 function checksums(block: Buffer): { readonly unsigned: number; readonly signed: number } {
@@ -95,11 +96,17 @@ function textField(block: Buffer, start: number, length: number): Buffer {
   return block.subarray(start, end < 0 || end > start + length ? start + length : end)
 }
 
-function formatOf(block: Buffer): TarHeader['format'] {
-  const magic = block.toString('latin1', 257, 265)
-  if (magic === 'ustar\x0000') return block.toString('latin1', 508, 512) === 'tar\0' ? 'star' : 'ustar'
-  if (magic === 'ustar  \0') return 'gnu'
-  return magic === '\0\0\0\0\0\0\0\0' ? 'v7' : 'unknown'
+const magics = { ustar: Buffer.from('ustar\x0000'), gnu: Buffer.from('ustar  \0'), v7: Buffer.alloc(8), star: Buffer.from('tar\0') }
+
+function hasText(block: Uint8Array, start: number, text: Uint8Array, length = text.length): boolean {
+  for (let at = 0; at < length; at++) if (block[start + at] !== text[at]) return false
+  return true
+}
+
+function formatOf(block: Uint8Array): TarHeader['format'] {
+  if (hasText(block, 257, magics.ustar)) return hasText(block, 508, magics.star) ? 'star' : 'ustar'
+  if (hasText(block, 257, magics.gnu)) return 'gnu'
+  return hasText(block, 257, magics.v7) ? 'v7' : 'unknown'
 }
 
 /**
@@ -118,8 +125,7 @@ export function parseTarHeader(bytes: Uint8Array, at: number, context: TarContex
   const format = formatOf(block)
   const name = textField(block, 0, 100)
   // GNU keeps other things in the place of the prefix. An unknown version of POSIX is taken as POSIX.
-  const prefixed = block[262] === 0 && format !== 'v7' && block.toString('latin1', 257, 262) === 'ustar'
-  const prefix = prefixed && block[345] !== 0 ? textField(block, 345, format === 'star' ? 131 : 155) : noPrefix
+  const prefix = block[345] !== 0 && hasText(block, 257, magics.ustar, 6) ? textField(block, 345, format === 'star' ? 131 : 155) : noPrefix
   return {
     flag,
     format,

@@ -34,7 +34,7 @@ export interface TarScannerOptions extends TarContext {
 export interface TarScanner {
   /**
    * Throws at the first byte that cannot be right, before the entry at fault is complete in the bytes given: the context's code, or PATH_OUTSIDE for
-   * a name or hard link that.
+   * a name or the target of a hard link that is absolute, climbs above the folder, or holds a zero byte.
    */
   write(chunk: Uint8Array): void
   /** Proves that the archive was whole: TRUNCATED without two zero blocks. */
