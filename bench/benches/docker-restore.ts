@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import http from 'node:http'
 import { join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
@@ -20,6 +20,7 @@ export async function dockerRestore({ folder, size = 2 ** 30, rounds, print, say
     const data = { ...(await writeSampleTree(tree, size, 'volume 1')), engine: peer.version }
     await peer.createVolume(volume, tree)
     await rm(tree, { recursive: true })
+    await mkdir(join(folder, 'repository'))
     await measure(process.execPath, [programPath('docker-backup'), peer.socket, volume, join(folder, 'repository')])
     const archive = await findArchive(join(folder, 'repository/backups'))
     const expected = await contentOf(peer, volume)

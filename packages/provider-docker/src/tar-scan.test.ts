@@ -162,8 +162,12 @@ describe('archives that are broken', () => {
 
   it('kinds of entries the engine reads otherwise are refused', async () => {
     const one = await tarOf([{ name: 'data/x', content: 'hello' }])
-    for (const type of ['S', 'V', 'M', 'D', 'A'])
+    for (const type of ['S', 'V', 'M', 'D', 'A', 'X'])
       expect(refusal(forged(one, (header) => header.write(type, 156)))).toBe('UNSUPPORTED_FORMAT')
+    // A version record decides whether the engine takes the name of a sparse file or that of its path.
+    expect(refusal(await tarOf([{ name: 'data/x', pax: { 'GNU.sparse.name': 'data/y' } }]))).toBe('UNSUPPORTED_FORMAT')
+    expect(refusal(await tarOf([{ name: 'data/x', pax: { 'GNU.sparse.map': '0,1' } }]))).toBe('UNSUPPORTED_FORMAT')
+    expect(refusal(forged(one, (header) => header.write('2', 156)))).toBe('POINT_DAMAGED')
     expect(refusal(forged(one, (header) => header.write('tar\0', 508)))).toBe('POINT_DAMAGED')
     expect(refusal(forged(one, (header) => header.write('other', 257)))).toBe('POINT_DAMAGED')
   })

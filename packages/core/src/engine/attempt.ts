@@ -46,7 +46,7 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
   const hold = createHold(parts, lease, meter, (leaseUntil) => {
     storeNow = leaseUntil - parts.leaseMs
   })
-  parts.holds.set(run.id, hold.prove)
+  parts.holds.set(run.id, hold.keep)
   void keepLease(parts, lease, hold, ended.signal, aborter)
   return {
     run,
@@ -80,7 +80,7 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
       ended.abort()
       stopping.removeEventListener('abort', stop)
       if (parts.meters.get(run.id) === meter) parts.meters.delete(run.id)
-      if (parts.holds.get(run.id) === hold.prove) parts.holds.delete(run.id)
+      if (parts.holds.get(run.id) === hold.keep) parts.holds.delete(run.id)
     },
   }
 }

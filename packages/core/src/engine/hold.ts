@@ -13,6 +13,8 @@ export interface Hold {
    * has just got may be old, and somebody else may have undone and finished everything since. Rejects with STALE_LEASE then.
    */
   prove(options: CallOptions): Promise<void>
+  /** The same in good time: when it is later than a renewal should ever be. */
+  keep(options: CallOptions): Promise<void>
 }
 
 export function createHold(parts: EngineParts, lease: Lease, meter: ProgressMeter, renewed: (leaseUntil: StoreTime) => void): Hold {
@@ -26,12 +28,14 @@ export function createHold(parts: EngineParts, lease: Lease, meter: ProgressMete
     renewed(answer.leaseUntil)
     return answer
   }
+  const renewAfter = async (milliseconds: number, options: CallOptions) => {
+    const { now, monotonic } = times()
+    if (Math.max(now - renewedAt.now, monotonic - renewedAt.monotonic) >= milliseconds) await renew(options)
+  }
   return {
     renew,
-    async prove(options) {
-      const { now, monotonic } = times()
-      if (Math.max(now - renewedAt.now, monotonic - renewedAt.monotonic) >= parts.leaseMs) await renew(options)
-    },
+    prove: (options) => renewAfter(parts.leaseMs, options),
+    keep: (options) => renewAfter(parts.leaseMs / 2, options),
   }
 }
 
@@ -40,7 +44,7 @@ export function createHold(parts: EngineParts, lease: Lease, meter: ProgressMete
  * and would take its own runs over, which costs each of them the attempt.
  */
 export async function keepOwnLeases(parts: EngineParts, options: CallOptions): Promise<void> {
-  await Promise.allSettled([...parts.holds.values()].map((prove) => prove(options)))
+  await Promise.allSettled([...parts.holds.values()].map((keep) => keep(options)))
 }
 
 /** Renews in good time until `ended`; aborts the attempt when the lease is lost or somebody asked for its end. */

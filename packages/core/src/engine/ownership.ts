@@ -79,6 +79,20 @@ export async function requireRepository(parts: EngineParts, name: string, option
   return ownership.file
 }
 
+/**
+ * For a restore and a rescan: a `repository.json` that does not verify says nothing about the points, which verify by themselves. Undefined: it is
+ * damaged.
+ */
+export async function requireReadable(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile | undefined> {
+  try {
+    return await requireRepository(parts, name, options)
+  } catch (error) {
+    if (codeOf(error) !== 'REPOSITORY_DAMAGED') throw error
+    parts.logger.warn(`Repository "${name}" is read although its repository.json is damaged.`, { error: String(error) })
+    return undefined
+  }
+}
+
 function missing(name: string): HoldfastError {
   return new HoldfastError(
     'REPOSITORY_MISSING',

@@ -49,3 +49,21 @@ export async function changeFlags(
     await parts.store.points.flag(where.repository, where.folder, removed as FlagPatch, options)
   }
 }
+
+/**
+ * Notes that every byte of a point was read and is good. File, then store: this flag protects nothing, and one that only the repository has is no loss,
+ * while one that only the catalog has looks like damage to the next verification.
+ */
+export async function markVerified(
+  parts: EngineParts,
+  where: { readonly repository: string; readonly folder: string },
+  verifiedAt: number,
+  options: CallOptions & { readonly lease: Lease },
+): Promise<void> {
+  const bytes = encodeFlag(where.folder, 'verified', { verifiedAt })
+  if (bytes) {
+    const path = flagPath(where.folder, 'verified')
+    await repositoryNamed(parts, where.repository).put(path, bytesOf(bytes), { signal: options.signal, size: bytes.length })
+  }
+  await parts.store.points.flag(where.repository, where.folder, { verifiedAt }, options)
+}

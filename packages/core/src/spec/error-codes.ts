@@ -110,7 +110,8 @@ export const errorCodes = {
   REPOSITORY_DAMAGED: {
     meaning: 'repository.json does not verify.',
     retryable: false,
-    remedy: 'Restore repository.json from a copy, or take the repository over by a rescan.',
+    remedy:
+      "Restore repository.json from a copy, or have it written anew: engine.rescan({ repository, takeOver: 'damaged' }), if no other catalog uses it.",
   },
   REPOSITORY_FAILED: {
     meaning: 'The storage of the repository refused or broke a request.',

@@ -107,7 +107,7 @@ export async function openEngine(folder: string, node: string, provider: Provide
     },
     providers: { p: hook ? observeProvider(provider, hook) : provider },
     // Who is interrupted has a short lease, so that nobody waits for it. Who recovers does not race it: several of them share a busy machine.
-    leaseMs: hook ? 200 : 1000,
+    leaseMs: hook ? 200 : 2000,
     retry: { delayMs: 20 },
   })
 }

@@ -181,6 +181,30 @@ describe('damaged files in a folder', () => {
   }, 120_000)
 })
 
+it('a damaged repository.json keeps nobody from a restore or a rescan, and a take-over writes it anew', async () => {
+  const { files, folder: _, ...world } = await localWorld(2)
+  const before = JSON.parse(Buffer.from(await files.read('repository.json')).toString())
+  await files.write('repository.json', flipped(await files.read('repository.json'), 500))
+  const last = world.points.at(-1)
+  const restored = await world.engine.restore(last?.workload as never, { point: last?.id ?? '', name: 'copy' })
+  expect(world.platform.digest(restored.workload)).toBe(last?.digest)
+  const fresh = await engineOver(world, newStore(seed, 'fresh'), world.repository)
+  onTestFinished(() => fresh.stop())
+  const finding = { point: '', file: 'repository.json' }
+  expect(await fresh.rescan({ repository: 'main' })).toMatchObject({ added: 6, findings: [finding] })
+  await expect(backUp(fresh, world.platform, last?.workload as never, 7)).rejects.toMatchObject({
+    code: 'REPOSITORY_DAMAGED',
+    remedy: expect.stringContaining("takeOver: 'damaged'"),
+  })
+  await expect(fresh.rescan({ repository: 'main', takeOver: before.owner })).rejects.toMatchObject({ code: 'INVALID_OPTIONS' })
+  await fresh.rescan({ repository: 'main', takeOver: 'damaged' })
+  const after = JSON.parse(Buffer.from(await files.read('repository.json')).toString())
+  expect(after.repositoryId).toBe(before.repositoryId)
+  expect(after.owner).not.toBe(before.owner)
+  await backUp(fresh, world.platform, last?.workload as never, 8)
+  expect((await fresh.verify({ repository: 'main' })).findings).toEqual([])
+}, 60_000)
+
 describe('a damaged point', () => {
   const damage = async (files: StoredFiles, id: string, suffix: string) => {
     const path = (await files.paths()).find((each) => each.includes(`/${id}/`) && each.endsWith(suffix)) ?? ''

@@ -25,12 +25,11 @@ async function lateManifest(steering: Steering): Promise<string> {
 const releaseLast: Schedule = async (trace) => {
   const steering = steer(['ovirtLike'], trace)
   const { world } = steering
+  const pruner = await steering.node()
   const base = await lateManifest(steering)
   const second = await world.makeNode()
   second.engine.start().catch(() => undefined)
   await steering.until([second], /^put before .*manifest\.1\.json$/)
-  const third = await steering.node().catch(() => undefined)
-  const pruner = third ?? second
   await steering.run(pruner, { key: 'prune', operation: 'prune', repository: 'main', points: [base] })
   world.repository.deliverLate()
   return await steering.rest([second, pruner])

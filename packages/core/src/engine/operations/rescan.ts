@@ -1,5 +1,6 @@
-import { flagPath, manifestPath, parseRepositoryPath, pointOf, workloadKey } from '../../model/names.ts'
-import { pointRow } from '../../model/point-row.ts'
+import { flagPath, manifestPath, parseRepositoryPath, pointOf, repositoryFileName, workloadKey } from '../../model/names.ts'
+import { pointRow, pointSummary } from '../../model/point-row.ts'
+import type { RepositoryFile } from '../../model/repository-file.ts'
 import type { RescanInput } from '../../model/run-input.ts'
 import type { Finding, RescanOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
@@ -9,12 +10,14 @@ import type { Catalog, Flags, ManifestRef, PointRow } from '../../spec/store.ts'
 import type { Attempt } from '../attempt.ts'
 import { referenceOf, sameReference } from '../catalog-view.ts'
 import { plainResult, type Success } from '../finish.ts'
-import { readOwnership, requireRepository, writeOwner } from '../ownership.ts'
+import { requireReadable, requireRepository, writeOwner } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
 
 const casTries = 20
+/** What `takeOver` says of a repository whose owner cannot be read. */
+const damagedOwner = 'damaged'
 
 interface Counts {
   added: number
@@ -25,17 +28,19 @@ interface Counts {
 /** Makes the catalog say what the repository holds. It never deletes a byte; with `takeOver` it writes the new owner at the end and nothing else. */
 export async function rescan(parts: EngineParts, attempt: Attempt, input: RescanInput): Promise<Success> {
   const options = { signal: attempt.signal }
-  const file = await requireRepository(parts, input.repository, options)
-  if (input.takeOver !== undefined && input.takeOver !== file.owner) {
+  const file = await requireReadable(parts, input.repository, options)
+  const owner = file?.owner ?? damagedOwner
+  if (input.takeOver !== undefined && input.takeOver !== owner) {
     throw new HoldfastError(
       'INVALID_OPTIONS',
-      `takeOver names ${input.takeOver}, but repository "${input.repository}" is owned by ${file.owner}.`,
+      `takeOver names ${input.takeOver}, but repository "${input.repository}" is ${file ? `owned by ${owner}` : 'damaged: its owner cannot be read'}.`,
       {
-        remedy: 'Give the owner that the message shows, if that catalog is gone for good.',
+        remedy: `Give takeOver: '${owner}', if no other catalog uses this repository any more.`,
       },
     )
   }
-  const counts: Counts = { added: 0, removed: 0, findings: [] }
+  const damage = { point: '', file: repositoryFileName, message: `${repositoryFileName} does not verify` }
+  const counts: Counts = { added: 0, removed: 0, findings: file ? [] : [damage] }
   const folders = await workloadFolders(repositoryNamed(parts, input.repository), options)
   const seen = new Set<string>()
   for (const [home, points] of folders) {
@@ -49,11 +54,24 @@ export async function rescan(parts: EngineParts, attempt: Attempt, input: Rescan
     if (!seen.has(workload)) await syncWorkload(parts, attempt, { repository: input.repository, workload }, counts, options)
   }
   if (input.takeOver !== undefined) {
-    const now = await readOwnership(parts, input.repository, options)
-    if ('file' in now) await writeOwner(parts, input.repository, now.file, options)
+    const now = file ? await requireRepository(parts, input.repository, options) : await fileFromPoints(parts, input.repository, options)
+    await writeOwner(parts, input.repository, now, options)
   }
   const result: RescanOutcome = { repository: input.repository, added: counts.added, removed: counts.removed, findings: counts.findings }
   return { result: plainResult(result) }
+}
+
+/** A damaged `repository.json` as the points know it: every manifest carries the repository's id. */
+async function fileFromPoints(parts: EngineParts, repository: string, options: CallOptions): Promise<RepositoryFile> {
+  const ids = new Set<string>()
+  for await (const workload of parts.store.points.workloads(repository, options))
+    for (const row of (await parts.store.points.catalog(repository, workload, options)).points) ids.add(pointSummary(row).repositoryId)
+  const [repositoryId = parts.ids.next(), ...others] = ids
+  if (others.length > 0)
+    throw new HoldfastError('REPOSITORY_DAMAGED', `The points in repository "${repository}" come from several: ${[...ids].join(', ')}.`, {
+      remedy: 'Restore repository.json from a copy.',
+    })
+  return { formatVersion: 1, repositoryId, owner: '', epoch: 0 }
 }
 
 /** Workload folder to the point folders in it, as a listing shows them. */

@@ -10,7 +10,7 @@ import { type ChainLink, readChain } from '../base-chain.ts'
 import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
 import { deliveredResult, plainResult, type Success } from '../finish.ts'
 import { createRunContext } from '../intents.ts'
-import { requireRepository } from '../ownership.ts'
+import { requireReadable } from '../ownership.ts'
 import { type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
 import { readNumber } from '../point-folder.ts'
 
@@ -25,7 +25,7 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
   const delivered = await provider.delivered?.({ system, plan, run }, options)
   if (delivered) return { result: deliveredResult(attempt.run, delivered), kept: everyIntent(attempt) }
 
-  await requireRepository(parts, input.repository, options)
+  await requireReadable(parts, input.repository, options)
   const chain = await chooseChain(parts, input, options)
   await attempt.aim({ reads: chain.map((point) => referenceOf(point.current)) }, options)
   const links = await readChain(

@@ -12,7 +12,7 @@ import { chainOf, type PointView, pointsOf, referenceOf, sameReference } from '.
 import { plainResult, type Success } from '../finish.ts'
 import { readOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
-import { changeFlags, readPointFlags } from '../point-flags.ts'
+import { changeFlags, markVerified, readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
 import { quickCheck } from '../quick-check.ts'
 
@@ -220,9 +220,16 @@ async function flagPoint(
       const quarantine = bad.message.includes(bad.file) ? bad.message : `${bad.file}: ${bad.message}`
       if (flags.quarantine !== quarantine || lost) await changeFlags(parts, where, { quarantine }, lease)
     } else if (flags.quarantine !== undefined && lost) await changeFlags(parts, where, { quarantine: flags.quarantine }, lease)
-    else if (flags.quarantine === undefined && mode === 'full') await changeFlags(parts, where, { verifiedAt: attempt.storeNow() }, lease)
+    else if (flags.quarantine === undefined && mode === 'full') await markVerified(parts, where, attempt.storeNow(), lease)
   } catch (error) {
-    if (codeOf(error) !== 'POINT_CONDEMNED' && codeOf(error) !== 'NOT_FOUND') throw error
+    const code = codeOf(error)
+    // Reading must work on a full disk. What was found is in the result, a quarantine is in the catalog, and the next verification notes both again.
+    if (code === 'DISK_FULL' || code === 'REPOSITORY_NOT_WRITABLE')
+      return attempt.warn(
+        code,
+        `What was found of point ${point.current.pointId} could not be noted in the repository: ${(error as Error).message}`,
+      )
+    if (code !== 'POINT_CONDEMNED' && code !== 'NOT_FOUND') throw error
     parts.logger.info('The point was deleted while it was verified.', { folder, number })
   }
 }

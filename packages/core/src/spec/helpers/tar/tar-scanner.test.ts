@@ -3,9 +3,8 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { archive, block, codeOf, end, pax, raw } from '../../../../test/tar-fixture.ts'
 import { createTarScanner, type TarEntry } from './tar-scanner.ts'
-
-const block = 512
 
 interface Seen extends Pick<TarEntry, 'type' | 'size' | 'offset'> {
   readonly name: Buffer
@@ -18,52 +17,6 @@ function scan(bytes: Uint8Array, chunkBytes = bytes.length): Seen[] {
   for (let at = 0; at < bytes.length; at += chunkBytes) scanner.write(bytes.subarray(at, at + chunkBytes))
   scanner.end()
   return entries
-}
-
-interface Parts {
-  readonly name?: string
-  readonly flag?: string
-  readonly size?: number | Buffer
-  readonly link?: string
-  readonly body?: Buffer
-}
-
-/** One entry, made by hand. */
-function raw({ name = 'file', flag = '0', size, link = '', body = Buffer.alloc(0) }: Parts): Buffer {
-  const header = Buffer.alloc(block)
-  header.write(name, 0, 100, 'latin1')
-  header.write('0000644\0', 100)
-  const length = size ?? body.length
-  if (typeof length === 'number') header.write(`${length.toString(8).padStart(11, '0')} `, 124)
-  else length.copy(header, 124)
-  header.write(flag, 156)
-  header.write(link, 157, 100, 'latin1')
-  header.write('ustar\x0000', 257)
-  header.fill(0x20, 148, 156)
-  const sum = header.reduce((total, byte) => total + byte, 0)
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
-  return Buffer.concat([header, body, Buffer.alloc((block - (body.length % block)) % block)])
-}
-const end = Buffer.alloc(2 * block)
-const pax = (records: Readonly<Record<string, string | Buffer>>, flag = 'x') => {
-  const body = Buffer.concat(
-    Object.entries(records).map(([key, value]) => {
-      const rest = Buffer.concat([Buffer.from(` ${key}=`), Buffer.from(value), Buffer.from('\n')])
-      let length = rest.length + 1
-      while (String(length).length + rest.length !== length) length++
-      return Buffer.concat([Buffer.from(String(length)), rest])
-    }),
-  )
-  return raw({ name: 'pax', flag, body })
-}
-const archive = (...parts: Buffer[]) => Buffer.concat([...parts, end])
-const codeOf = (act: () => unknown): string => {
-  try {
-    act()
-    return 'nothing thrown'
-  } catch (error) {
-    return (error as { code: string }).code
-  }
 }
 
 describe('archives made by GNU tar', () => {
@@ -233,7 +186,13 @@ describe('headers', () => {
         body,
       ).toBe('PROVIDER_FAILED')
   })
-  it('of pax name one entry, global ones all', () => {
+  it('of pax with an empty name leave the one of the header', () => {
+    expect(scan(archive(pax({ path: '' }), raw({ name: 'own' }))).map(({ name }) => `${name}`)).toEqual(['own'])
+  })
+  it('of pax name one entry, the second one of two instead of the first', () => {
+    expect(scan(archive(pax({ path: 'first' }), pax({ comment: 'x' }), raw({ name: 'own' }))).map(({ name }) => `${name}`)).toEqual(['own'])
+  })
+  it('of pax stand among global ones that name nothing', () => {
     const names = scan(archive(pax({ comment: 'x' }, 'g'), pax({ path: 'first' }), raw({}), raw({ name: 'second' }))).map(
       ({ name }) => `${name}`,
     )
@@ -284,5 +243,78 @@ describe('names that leave the folder (faults F12)', () => {
     expect(
       scan(archive(raw({ flag: '2', link: '../../etc' }), raw({ name: 'a/../b' }), raw({ name: '..a/b..' }), raw({ name: 'a/...' }))),
     ).toHaveLength(4)
+  })
+})
+
+describe('what readers of tar take differently is refused', () => {
+  const long = (name: string, flag = 'L') => raw({ flag, body: Buffer.from(`${name}\0`) })
+  const code = (...parts: Buffer[]) => codeOf(() => scan(archive(...parts)))
+  it('a GNU long name and a pax name that differ, in any order', () => {
+    expect(code(long('one'), pax({ path: 'two' }), raw({}))).toBe('PROVIDER_FAILED')
+    expect(code(pax({ 'GNU.sparse.name': 'two' }), long('one'), raw({}))).toBe('PROVIDER_FAILED')
+    expect(code(long('one', 'K'), pax({ linkpath: 'two' }), raw({ flag: '2', link: 'x' }))).toBe('PROVIDER_FAILED')
+    expect(code(long('one'), pax({ path: 'one' }), raw({}))).toBe('nothing thrown')
+  })
+  it('a global header that sets a name or a size', () => {
+    for (const key of ['path', 'linkpath', 'size', 'GNU.sparse.name'])
+      expect(code(pax({ [key]: '1' }, 'g'), raw({})), key).toBe('PROVIDER_FAILED')
+  })
+  it('a global header between an entry and its long name', () => {
+    expect(code(long('one'), pax({ comment: 'x' }, 'g'), raw({}))).toBe('PROVIDER_FAILED')
+    expect(code(pax({ path: 'one' }), pax({ comment: 'x' }, 'g'), raw({}))).toBe('PROVIDER_FAILED')
+    expect(code(long('one'), raw({}), pax({ comment: 'x' }, 'g'), raw({}))).toBe('nothing thrown')
+  })
+})
+
+describe('what a scanner tells', () => {
+  const contentsOf = (bytes: Buffer, chunkBytes: number): string[] => {
+    const told: string[] = []
+    const scanner = createTarScanner({
+      what: 'x',
+      onHeader: ({ flag, format }) => told.push(`header ${flag} ${format}`),
+      onEntry: ({ name, linkName, pax: records }) =>
+        told.push(`entry ${Buffer.from(name)}>${Buffer.from(linkName)} ${[...records.keys()]}:`),
+      onContent: (content) => {
+        told.push(`${told.pop()}${Buffer.from(content)}`)
+      },
+    })
+    for (let at = 0; at < bytes.length; at += chunkBytes) scanner.write(bytes.subarray(at, at + chunkBytes))
+    scanner.end()
+    return told
+  }
+  it('is every header, every entry and its content without padding, whatever the chunks are', () => {
+    const exact = 'y'.repeat(2 * block)
+    const bytes = archive(
+      pax({ comment: 'x' }),
+      raw({ name: 'a', body: Buffer.from('content') }),
+      raw({ name: 'empty' }),
+      raw({ name: 'l', flag: '1', link: 'a' }),
+      raw({ name: 'b', body: Buffer.from(exact) }),
+    )
+    for (const chunkBytes of [1, 5, 511, 512, 513, bytes.length])
+      expect(contentsOf(bytes, chunkBytes), `${chunkBytes}`).toEqual([
+        'header x ustar',
+        'header 0 ustar',
+        'entry a> comment:content',
+        'header 0 ustar',
+        'entry empty> :',
+        'header 1 ustar',
+        'entry l>a :',
+        'header 0 ustar',
+        `entry b> :${exact}`,
+      ])
+  })
+  it('ends with what a callback throws', () => {
+    const refuse = (): never => {
+      throw new Error('refused')
+    }
+    for (const callback of ['onHeader', 'onEntry', 'onContent'] as const) {
+      const scanner = createTarScanner({ what: 'x', [callback]: refuse })
+      expect(() => scanner.write(archive(raw({ body: Buffer.from('1') }))), callback).toThrow('refused')
+    }
+  })
+  it('has the code that the reader asks for', () => {
+    const scanner = createTarScanner({ what: 'x', code: 'POINT_DAMAGED' })
+    expect(codeOf(() => scanner.write(Buffer.alloc(block, 1)))).toBe('POINT_DAMAGED')
   })
 })
