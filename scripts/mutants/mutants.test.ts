@@ -11,8 +11,30 @@ const minuteMs = 60_000
 /** Rules whose operation does not exist yet: merge, copy, and what fires by time. */
 const laterRules = ['merge-new-number', 'parents-first-copy', 'parent-by-id', 'named-stays', 'oldest-first', 'claim-cas']
 const orderingRules = [
-  ...['fence', 'decide', 'adopt', 'probe', 'unique-names', 'sync-data', 'sync-manifest', 'adopt-syncs', 'one-way-out', 'reads', 'release-last'],
-  ...['condemn-cas', 'condemn-first', 'children-first', 'whole-list', 'manifest-first', 'sync-deletes', 'dead-number', 'owner', 'targets-stay'],
+  ...[
+    'fence',
+    'decide',
+    'adopt',
+    'probe',
+    'unique-names',
+    'sync-data',
+    'sync-manifest',
+    'adopt-syncs',
+    'one-way-out',
+    'reads',
+    'release-last',
+  ],
+  ...[
+    'condemn-cas',
+    'condemn-first',
+    'children-first',
+    'whole-list',
+    'manifest-first',
+    'sync-deletes',
+    'dead-number',
+    'owner',
+    'targets-stay',
+  ],
   ...['rescan-probes', 'rescan-cas', 'pin-in-repository', 'intent-first', 're-undo', 'tag-sweep', 'undo-checks-tag', 'platform-name'],
   'store-durable',
 ]

@@ -217,7 +217,7 @@ async function readBody(response: HttpResponse): Promise<Buffer> {
   if (response.status < 400) return readAll(response.body)
   const chunks: Uint8Array[] = []
   try {
-    for await (const chunk of response.body) chunks.push(chunk)
+    for await (const chunk of response.body) chunks.push(Buffer.from(chunk))
   } catch {}
   return Buffer.concat(chunks)
 }

@@ -1,3 +1,4 @@
+import { parseRepositoryPath } from '../model/names.ts'
 import { decodeRepositoryFile, encodeRepositoryFile, type RepositoryFile, repositoryFileName } from '../model/repository-file.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
@@ -17,7 +18,10 @@ export type Ownership =
 
 export async function readOwnership(parts: EngineParts, name: string, options: CallOptions): Promise<Ownership> {
   const bytes = await readRepositoryFile(parts, name, options)
-  if (bytes === undefined) return { state: (await knowsPoints(parts.store, name, options)) ? 'missing' : 'new' }
+  if (bytes === undefined) {
+    if (await holdsPoints(parts, name, options)) throw deleted(name)
+    return { state: (await knowsPoints(parts.store, name, options)) ? 'missing' : 'new' }
+  }
   const file = decodeRepositoryFile(bytes)
   await refuseExchanged(parts, name, file, options)
   return { state: file.owner === parts.identity().storeId ? 'ours' : 'foreign', file }
@@ -36,6 +40,22 @@ async function readRepositoryFile(parts: EngineParts, name: string, options: Cal
 async function knowsPoints(store: Store, repository: string, options: CallOptions): Promise<boolean> {
   for await (const _workload of store.points.workloads(repository, options)) return true
   return false
+}
+
+/** Points without a `repository.json`: the right disk is mounted, and somebody has deleted the file. */
+async function holdsPoints(parts: EngineParts, name: string, options: CallOptions): Promise<boolean> {
+  try {
+    for await (const { path } of repositoryNamed(parts, name).list('', options))
+      if (parseRepositoryPath(path).kind === 'manifest') return true
+    return false
+  } catch (error) {
+    if (codeOf(error) === 'REPOSITORY_MISSING') return false
+    throw error
+  }
+}
+
+function deleted(name: string): HoldfastError {
+  return new HoldfastError('REPOSITORY_DAMAGED', `Repository "${name}" has points, but its repository.json was deleted.`)
 }
 
 /** Another disk mounted in the same place has another id: its points would look deleted. */

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../spec/blocks.ts'
+import type { StoredIntent } from '../spec/store.ts'
 import type { Attempt } from './attempt.ts'
 import { removeDeadFiles } from './dead-files.ts'
 import { committedSuccess, deliveredResult, finishSucceeded, type Success } from './finish.ts'
@@ -13,7 +14,7 @@ import { decideNumber } from './point-folder.ts'
 export async function settle(parts: EngineParts, attempt: Attempt): Promise<boolean> {
   // Whoever has lost the lease undoes nothing: the next attempt may have stopped the same machine for its own purpose. The store says so here.
   await cleanUp(parts, (options) => attempt.aim({}, options))
-  const committed = await cleanUp(parts, (options) => decideTarget(parts, attempt, options))
+  const committed = await decideOrUndo(parts, attempt)
   if (committed) {
     await finishSucceeded(parts, attempt, committed)
     return true
@@ -27,16 +28,32 @@ export async function settle(parts: EngineParts, attempt: Attempt): Promise<bool
     })
     return true
   }
-  // Undone again until the grace time is over: a request of the lost attempt may still be on its way.
-  const until = attempt.storeNow() + parts.graceMs
-  await cleanUp(parts, async (options) => {
-    await attempt.changeIntents(
-      (intents) => intents.map((each) => (isOpen(each) && !failed.includes(each) ? { ...each, until } : each)),
-      options,
-    )
-    await attempt.aim({ target: null, reads: [] }, options)
-  })
+  await keepForGrace(parts, attempt, (each) => !failed.includes(each))
+  await cleanUp(parts, (options) => attempt.aim({ target: null, reads: [] }, options))
   return false
+}
+
+/** Undone again until the grace time is over: a request of the lost attempt may still be on its way. */
+async function keepForGrace(parts: EngineParts, attempt: Attempt, undone: (intent: StoredIntent) => boolean): Promise<void> {
+  const until = attempt.storeNow() + parts.graceMs
+  const keep = (intents: readonly StoredIntent[]) => intents.map((each) => (isOpen(each) && undone(each) ? { ...each, until } : each))
+  await cleanUp(parts, (options) => attempt.changeIntents(keep, options))
+}
+
+/**
+ * While the repository cannot be written the number stays undecided and the run unfinished; it is settled again at each end of its lease. What shall
+ * not stay even after a commit is undone meanwhile: a stopped container must not wait for a share to be mounted.
+ */
+async function decideOrUndo(parts: EngineParts, attempt: Attempt): Promise<Success | undefined> {
+  try {
+    return await cleanUp(parts, (options) => decideTarget(parts, attempt, options))
+  } catch (error) {
+    attempt.warn('SETTLE_WAITS', `${attempt.run.key} cannot be settled yet: ${error instanceof Error ? error.message : String(error)}`)
+    const going = attempt.intents().filter((each) => isOpen(each) && !each.kept)
+    const { undone } = await undoAll(parts, going, attempt.mark)
+    await keepForGrace(parts, attempt, (each) => undone.includes(each.id))
+    throw error
+  }
 }
 
 /** Takes the number of the last attempt, unless its manifest is there: then the run had committed. */

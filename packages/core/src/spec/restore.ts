@@ -11,7 +11,7 @@ export interface ArchiveEntry {
   readonly type: string
   /** Bytes of its content. */
   readonly size: number
-  /** Of its first header, in the stream as it came. */
+  /** Where its content begins, in the stream as it came. */
   readonly offset: number
 }
 

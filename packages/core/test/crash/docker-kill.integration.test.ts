@@ -14,7 +14,7 @@ import { runKey } from './world.ts'
 import { catalogState, repositoryState } from './world-state.ts'
 
 const run = promisify(execFile)
-const sample = 4
+const sample = 3
 const hour = 3_600_000
 
 describeWithPeer('docker', `a process that is killed on a real Docker engine (HOLDFAST_SEED=${seed})`, ({ socket, image }) => {

@@ -7,7 +7,7 @@ import { chosenPoints, countsOf, harness, type Prepared, prepare, seed, tryAll }
 import { type CrashCase, crashCases, openWorld, runKey } from './world.ts'
 import { stateOf, type WorldState } from './world-state.ts'
 
-const sample = 8
+const sample = 6
 const hour = 3_600_000
 let base: string
 beforeAll(async () => {

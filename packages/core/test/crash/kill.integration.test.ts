@@ -6,7 +6,7 @@ import { checkRecovered } from './invariants.ts'
 import { chosenPoints, countsOf, harness, prepare, seed, tryAll } from './kill-points.ts'
 import { crashCases } from './world.ts'
 
-const sample = 14
+const sample = 10
 const hour = 3_600_000
 let base: string
 beforeAll(async () => {

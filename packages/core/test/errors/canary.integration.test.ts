@@ -11,8 +11,12 @@ import { type ErrorWorld, errorWorld, plan, rejection } from './error-situations
 
 const canary = 'canary-3f9a1c7e5b2d4860'
 
-beforeEach(() => void (process.env.HOLDFAST_TEST_PASSWORD = canary))
-afterEach(() => void delete process.env.HOLDFAST_TEST_PASSWORD)
+beforeEach(() => {
+  process.env.HOLDFAST_TEST_PASSWORD = canary
+})
+afterEach(() => {
+  delete process.env.HOLDFAST_TEST_PASSWORD
+})
 
 /** A provider that knows the secret and whose platform says it back whenever something fails. */
 function loginProvider(world: ErrorWorld, secret: { readonly password: string; failing: boolean }): Provider {
@@ -66,7 +70,7 @@ function listen(engine: Engine, seen: string[]): void {
     })
 }
 
-/** The command lines and of every process that this one has started. */
+/** The command line of every process that this one has started. */
 function childCommands(): string {
   const commands: string[] = []
   for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {

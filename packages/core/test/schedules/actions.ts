@@ -42,7 +42,8 @@ export function act(world: World, node: Node, orders: Orders): void {
   else if (full) return
   else if (chance < 0.42) pin(world, node)
   else if (chance < 0.62) prune(world, node, orders)
-  else if (chance < 0.7) ask(node, { key: `verify${orders.count++}`, operation: 'verify', repository: 'main', mode: random.pick(['quick', 'full']) })
+  else if (chance < 0.7)
+    ask(node, { key: `verify${orders.count++}`, operation: 'verify', repository: 'main', mode: random.pick(['quick', 'full']) })
   else if (chance < 0.88) restore(world, node, orders)
   else if (chance < 0.96) ask(node, { key: `rescan${orders.count++}`, operation: 'rescan', repository: 'main' })
   else cancel(world, node, orders)

@@ -1,5 +1,5 @@
-import type { RunOrder } from '../../src/engine/engine.ts'
 import type { ProviderShape } from '@holdfast/testkit'
+import type { RunOrder } from '../../src/engine/engine.ts'
 import { backupOrder, type Orders } from './actions.ts'
 import { comeToRest } from './rest.ts'
 import { quiet, type WaitingCall } from './traffic.ts'
