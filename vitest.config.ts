@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           ...patience,
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'],
+          include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/*.test.ts'],
           exclude: ['**/*.contract.test.ts'],
         },
       },

@@ -205,6 +205,7 @@ const prune: readonly Mutant[] = [
   },
   {
     rule: 'sync-deletes',
+    named: true,
     edits: [
       { file: `${engine}/operations/prune.ts`, find: `  await repository.sync(row.folder, options)\n`, replace: `` },
       { file: `${engine}/dead-files.ts`, find: `  await repository.sync(where.folder, options)\n`, replace: `` },

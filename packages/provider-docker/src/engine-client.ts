@@ -1,6 +1,7 @@
 import type { ByteStream, CallOptions, Json } from '@holdfast/core/spec'
 import { HoldfastError } from '@holdfast/core/spec'
 import type * as z from 'zod'
+import { requestArchive } from './archive-request.ts'
 import * as answers from './engine-answers.ts'
 import { answerError, type Operation, statusError } from './engine-errors.ts'
 import { type HttpRequest, type HttpResponse, httpRequest, readAll } from './engine-http.ts'
@@ -70,11 +71,17 @@ export function createEngineClient({ socketPath, requestIdleMs, fillIdleMs }: En
     if (expected.includes(response.status) || (response.status >= 200 && response.status < 300)) return response.status
     throw statusError(response.status, messageOf(body), { socketPath, what: call.what })
   }
-  return { socketPath, version, ...volumes({ ask, tell, open, prefix, socketPath }), ...helpers({ ask, tell, open, prefix, socketPath }) }
+  return {
+    socketPath,
+    version,
+    ...volumes({ ask, tell, open, prefix, socketPath, requestIdleMs }),
+    ...helpers({ ask, tell, open, prefix, socketPath, requestIdleMs }),
+  }
 }
 
 interface Calls {
   readonly socketPath: string
+  readonly requestIdleMs: number
   ask<T>(schema: z.ZodType<T>, call: Call, options: CallOptions): Promise<T>
   tell(call: Call, expected: readonly number[], options: CallOptions): Promise<number>
   open(call: Call, options: CallOptions): Promise<HttpResponse>
@@ -122,7 +129,7 @@ function volumes({ ask, tell, prefix }: Calls) {
   }
 }
 
-function helpers({ ask, tell, open, socketPath }: Calls) {
+function helpers({ ask, tell, open, prefix, socketPath, requestIdleMs }: Calls) {
   return {
     async listContainers(filters: { readonly label?: readonly string[]; readonly volume?: readonly string[] }, options: CallOptions) {
       const path = `/containers/json?all=1&filters=${filterText(filters)}`
@@ -172,10 +179,8 @@ function helpers({ ask, tell, open, socketPath }: Calls) {
     /** The volume of a helper as a tar, names beginning with `data/`. Throws when the connection ends early; the end marks are for the reader to check. */
     async readArchive(container: string, volume: string, options: CallOptions): Promise<ByteStream & AsyncDisposable> {
       const what = `reading volume ${volume}`
-      const response = await open(
-        { method: 'GET', path: `/containers/${container}/archive?path=/${mountName}`, idleUntilHead: true, what },
-        options,
-      )
+      const path = `/v${await prefix(options)}/containers/${container}/archive?path=/${mountName}`
+      const response = await requestArchive(socketPath, { path, idleMs: requestIdleMs, what, ...options })
       if (response.status === 200) return response.body
       throw statusError(response.status, messageOf(await readBody(response)), { socketPath, what })
     },

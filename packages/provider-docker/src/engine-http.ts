@@ -9,14 +9,11 @@ export interface HttpRequest extends CallOptions {
   readonly body?: { readonly type: string; readonly bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array> }
   /** Milliseconds without a byte in either direction after which the call fails with STALLED. 0: never. */
   readonly idleMs: number
-  /** Watch only until the head of the answer is there: whoever reads a long body may be slow with good reason, and watches it himself. */
-  readonly idleUntilHead?: boolean
   readonly what: string
 }
 
 export interface HttpResponse {
   readonly status: number
-  readonly headers: http.IncomingHttpHeaders
   readonly body: ByteStream & AsyncDisposable
 }
 
@@ -54,11 +51,9 @@ export function httpRequest(socketPath: string, request: HttpRequest): Promise<H
     outgoing.on('error', fail)
     outgoing.on('response', (incoming) => {
       state.answered = true
-      if (request.idleUntilHead) outgoing.setTimeout(0)
       if ((incoming.statusCode ?? 0) >= 400) stop.abort()
       resolve({
         status: incoming.statusCode ?? 0,
-        headers: incoming.headers,
         body: responseBody(incoming, outgoing, request, (error) => connectionError(state.broken ?? error, operation)),
       })
     })
@@ -91,7 +86,7 @@ function responseBody(
   return {
     async *[Symbol.asyncIterator]() {
       try {
-        yield* gathered(incoming)
+        for await (const chunk of incoming) yield chunk as Uint8Array
       } catch (error) {
         throw request.signal.aborted ? abortError(request.signal, { socketPath: '', what: request.what }) : broken(error)
       } finally {
@@ -103,63 +98,6 @@ function responseBody(
       incoming.on('error', () => {})
       outgoing.destroy()
     },
-  }
-}
-
-/** Bytes in one buffer of {@link gathered}. */
-const gatherBytes = 256 * 1024
-/** Full buffers after which the connection is told to wait. */
-const mostFull = 2
-
-/**
- * What has arrived, in recycled buffers. A message gives small chunks of fresh memory, and its own iterator joins them into yet more of it: at a
- * gigabyte that is a second of garbage collection.
- */
-async function* gathered(incoming: http.IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
-  const full: Buffer[] = []
-  const free: Buffer[] = []
-  let filling = Buffer.allocUnsafeSlow(gatherBytes)
-  let filled = 0
-  let ended: { readonly error?: unknown } | undefined
-  let wake = () => {}
-  const end = (error?: unknown) => {
-    ended ??= error === undefined ? {} : { error }
-    wake()
-  }
-  incoming.on('data', (chunk: Buffer) => {
-    for (let at = 0; at < chunk.length; ) {
-      const count = chunk.copy(filling, filled, at)
-      at += count
-      filled += count
-      if (filled < gatherBytes) continue
-      full.push(filling)
-      filling = free.pop() ?? Buffer.allocUnsafeSlow(gatherBytes)
-      filled = 0
-    }
-    if (full.length >= mostFull) incoming.pause()
-    wake()
-  })
-  incoming.once('end', () => end()).once('error', end)
-  incoming.once('close', () => end(new Error('the connection was closed')))
-  for (;;) {
-    const whole = full.shift()
-    const piece = whole ?? filling
-    const length = whole ? gatherBytes : filled
-    if (length > 0) {
-      if (!whole) {
-        filling = free.pop() ?? Buffer.allocUnsafeSlow(gatherBytes)
-        filled = 0
-      }
-      if (full.length < mostFull) incoming.resume()
-      yield piece.subarray(0, length)
-      free.push(piece)
-    } else if (ended) {
-      if ('error' in ended) throw ended.error
-      return
-    } else
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
   }
 }
 

@@ -47,6 +47,8 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
     storeNow = leaseUntil - parts.leaseMs
   })
   parts.holds.set(run.id, hold.keep)
+  const abandon = () => ended.abort(parts.gone.reason)
+  parts.gone.addEventListener('abort', abandon, { once: true })
   void keepLease(parts, lease, hold, ended.signal, aborter)
   return {
     run,
@@ -79,6 +81,7 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
     end() {
       ended.abort()
       stopping.removeEventListener('abort', stop)
+      parts.gone.removeEventListener('abort', abandon)
       if (parts.meters.get(run.id) === meter) parts.meters.delete(run.id)
       if (parts.holds.get(run.id) === hold.keep) parts.holds.delete(run.id)
     },

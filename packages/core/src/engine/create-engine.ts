@@ -26,12 +26,12 @@ const idlePollMs = 20
  * FOREIGN_HOST, DATABASE_LOCKED. Nothing runs before `start()`, except what is asked for by a call.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const { parts, setIdentity } = parseEngineOptions(options)
+  const { parts, setIdentity, abandon } = parseEngineOptions(options)
   const codePlans = new Map<string, Plan>()
   for (const [id, input] of Object.entries(options.plans ?? {})) codePlans.set(id, resolvePlan(parts, parsePlan(id, input)))
   setIdentity(await parts.store.open(never))
   const scheduler = options.scheduler ?? inProcessScheduler({ clock: parts.clock })
-  const life = createLife(parts, scheduler, setIdentity, codePlans)
+  const life = createLife(parts, scheduler, { setIdentity, abandon }, codePlans)
   return assemble(parts, life, codePlans)
 }
 
@@ -40,6 +40,10 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
     const created = (async () => (await enqueue(parts, life, [{ key, input: resolveInput(parts, input()) }]))[0] as Run)()
     return createRunHandle<Result>(parts, key, created)
   }
+  const alive = async <Result>(body: () => Promise<Result>): Promise<Result> => {
+    life.assertNotStopped()
+    return await body()
+  }
   const fresh = (operation: string, where: string) => `${operation}/${where}/${parts.ids.next()}`
   return {
     start: () => life.start(),
@@ -47,6 +51,7 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
     recover: () => life.recover(),
     async idle(idleOptions) {
       const signal = idleOptions?.signal ?? never.signal
+      life.assertNotStopped()
       while (!(await isIdle(parts, life.activeRuns(), { signal }))) await parts.clock.sleep(idlePollMs, { signal })
     },
     runPlan: (id) => runPlan(parts, life, codePlans, id),
@@ -57,22 +62,24 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
     rescan: ({ key, ...request }) => asked(key ?? fresh('rescan', request.repository), () => ({ ...request, operation: 'rescan' })),
     run: ({ key, ...request }) => asked<Json>(key, () => request),
     async getRun(idOrKey) {
+      life.assertNotStopped()
       const run = await parts.store.runs.get(idOrKey, never)
       return run && runView(run, parts.meters.get(run.id)?.snapshot())
     },
     async putPlan(id, input) {
+      life.assertNotStopped()
       const plan = resolvePlan(parts, parsePlan(id, input))
       await putPlan(parts.store, id, plan, never)
       return plan
     },
-    removePlan: (id) => parts.store.plans.remove(id, never),
-    plans: () => listPlans(parts.store, codePlans, never),
-    points: (filter) => listPoints(parts, filter, never),
-    pin: (point, reason) => changePointFlags(parts, point, { pin: reason }, never),
-    unpin: (point) => changePointFlags(parts, point, { pin: null }, never),
-    hold: (point, until) => changePointFlags(parts, point, { holdUntil: parseTime(until) }, never),
-    release: (point) => changePointFlags(parts, point, { holdUntil: null }, never),
-    liftQuarantine: (point) => changePointFlags(parts, point, { quarantine: null }, never),
+    removePlan: (id) => alive(() => parts.store.plans.remove(id, never)),
+    plans: () => alive(() => listPlans(parts.store, codePlans, never)),
+    points: (filter) => alive(() => listPoints(parts, filter, never)),
+    pin: (point, reason) => alive(() => changePointFlags(parts, point, { pin: reason }, never)),
+    unpin: (point) => alive(() => changePointFlags(parts, point, { pin: null }, never)),
+    hold: (point, until) => alive(() => changePointFlags(parts, point, { holdUntil: parseTime(until) }, never)),
+    release: (point) => alive(() => changePointFlags(parts, point, { holdUntil: null }, never)),
+    liftQuarantine: (point) => alive(() => changePointFlags(parts, point, { quarantine: null }, never)),
     on: (name, listener) => parts.events.on(name, listener),
     off: (name, listener) => parts.events.off(name, listener),
     [Symbol.asyncDispose]: () => life.stop(30_000),
@@ -80,7 +87,8 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
 }
 
 function parseTime(text: string): number {
-  const time = Date.parse(text)
+  // Without a zone it would mean another moment on another host, and a year of five digits could not be read back.
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(time))
     throw new HoldfastError('INVALID_OPTIONS', `"${text}" is not an ISO 8601 time.`, { remedy: 'Write it like 2027-01-31T00:00:00Z.' })
   return time
@@ -112,6 +120,7 @@ async function enqueue(
 function runPlan(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<string, Plan>, id: string): ReturnType<Engine['runPlan']> {
   const now = parts.ids.next()
   const handles = (async () => {
+    life.assertNotStopped()
     const plan = codePlans.get(id) ?? (await getPlan(parts.store, id, never))
     const known = [...codePlans.keys()].map((each) => `"${each}"`).join(', ')
     if (!plan) throw new HoldfastError('NOT_FOUND', `There is no plan "${id}". Known: ${known || 'none'}.`)

@@ -17,11 +17,17 @@ const optional = ['system', 'plans', 'notifiers', 'scheduler', 'logger', 'clock'
 const subject = 'createEngine'
 
 /** Fills in defaults. Throws INVALID_OPTIONS with the path of each mistake. */
-export function parseEngineOptions(options: EngineOptions): { readonly parts: EngineParts; setIdentity(identity: Identity): void } {
+export function parseEngineOptions(options: EngineOptions): {
+  readonly parts: EngineParts
+  setIdentity(identity: Identity): void
+  /** Aborts `parts.gone`. */
+  abandon(reason: unknown): void
+} {
   const mistakes = [...unknownKeys(options), ...missingKeys(options), ...badNumbers(options), ...badNames(options)]
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
   parsePlanId(options.name)
   let identity: Identity | undefined
+  const gone = new AbortController()
   const { clock = systemClock, ids = randomIds, logger = silentLogger } = options
   const parts: EngineParts = {
     name: options.name,
@@ -45,6 +51,8 @@ export function parseEngineOptions(options: EngineOptions): { readonly parts: En
     meters: new Map(),
     holds: new Map(),
     claimed: new Set(),
+    recognised: new Map(),
+    gone: gone.signal,
     identity() {
       if (!identity) throw new HoldfastError('INTERNAL', 'The store is not open yet.')
       return identity
@@ -55,6 +63,7 @@ export function parseEngineOptions(options: EngineOptions): { readonly parts: En
     setIdentity(known) {
       identity = known
     },
+    abandon: (reason) => gone.abort(reason),
   }
 }
 

@@ -41,10 +41,11 @@ export async function listPoints(
 
 export async function changePointFlags(parts: EngineParts, choice: PointChoice, patch: FlagPatch, options: CallOptions): Promise<void> {
   await requireOwnership(parts, choice.repository, options)
-  for await (const { current } of viewsOf(parts, choice.repository, options)) {
-    if (current.pointId !== choice.point) continue
-    await changeFlags(parts, { repository: choice.repository, folder: current.folder }, patch, options)
-    return
+  for await (const workload of parts.store.points.workloads(choice.repository, options)) {
+    const { points } = await parts.store.points.catalog(choice.repository, workload, options)
+    const row = points.find((each) => each.pointId === choice.point)
+    // The store refuses a point that is being deleted.
+    if (row) return await changeFlags(parts, { repository: choice.repository, folder: row.folder }, patch, options)
   }
   throw new HoldfastError('NOT_FOUND', `There is no point ${choice.point} in repository "${choice.repository}".`, {
     remedy: 'List the points with engine.points({ repository }).',

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3'
 import type { Logger } from '../spec/logger.ts'
 import type { RunState } from '../spec/store.ts'
+import { errorText } from './error-text.ts'
 
 /** What every event about a run carries. */
 export interface RunEvent {
@@ -41,9 +42,9 @@ export interface EventHub {
 
 export function createEventHub(logger: Logger): EventHub {
   const emitter = new EventEmitter<Record<string, [unknown]>>()
-  const listeners = new Map<unknown, (event: unknown) => void>()
+  const listeners = new Map<string, Map<unknown, (event: unknown) => void>>()
   const failed = (name: string, error: unknown) => {
-    logger.warn(`A listener of "${name}" threw.`, { code: 'LISTENER_FAILED', error: String(error) })
+    logger.warn(`A listener of "${name}" threw.`, { code: 'LISTENER_FAILED', error: errorText(error) })
   }
   return {
     on(name, listener) {
@@ -55,13 +56,16 @@ export function createEventHub(logger: Logger): EventHub {
           failed(name, error)
         }
       }
-      listeners.set(listener, guarded)
+      const ofName = listeners.get(name) ?? new Map<unknown, (event: unknown) => void>()
+      // Added twice it is heard once, so that taking it off once is enough.
+      if (ofName.has(listener)) return
+      listeners.set(name, ofName.set(listener, guarded))
       emitter.on(name, guarded)
     },
     off(name, listener) {
-      const guarded = listeners.get(listener)
+      const guarded = listeners.get(name)?.get(listener)
       if (guarded) emitter.off(name, guarded)
-      listeners.delete(listener)
+      listeners.get(name)?.delete(listener)
     },
     emit(name, event) {
       emitter.emit(name, event)

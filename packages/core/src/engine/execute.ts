@@ -2,6 +2,7 @@ import { parseRunInput } from '../model/run-input.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Run } from '../spec/store.ts'
 import { type Attempt, beginAttempt } from './attempt.ts'
+import { errorText } from './error-text.ts'
 import { errorJson, finishFailed, finishSucceeded, runEvent, type Success } from './finish.ts'
 import { isOpen } from './intents.ts'
 import { backup } from './operations/backup.ts'
@@ -29,7 +30,7 @@ export async function executeRun(parts: EngineParts, run: Run, mode: ExecuteMode
     else
       parts.logger.error('The attempt could not be brought to an end; it is taken over when its lease ends.', {
         run: run.key,
-        error: String(error),
+        error: errorText(error),
       })
   } finally {
     attempt.end()
@@ -50,7 +51,7 @@ async function attend(parts: EngineParts, attempt: Attempt, mode: ExecuteMode): 
   } catch (error) {
     const reason = attempt.signal.aborted ? attempt.signal.reason : error
     if (codeOf(error) === 'STALE_LEASE' || codeOf(reason) === 'STALE_LEASE') throw error
-    parts.logger.warn('The attempt failed.', { run: run.key, attempt: run.attempt, error: String(reason) })
+    parts.logger.warn('The attempt failed.', { run: run.key, attempt: run.attempt, error: errorText(reason) })
     if (await settle(parts, attempt)) return
     await giveUp(parts, attempt, reason)
   }

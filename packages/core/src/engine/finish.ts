@@ -7,6 +7,7 @@ import type { Json } from '../spec/json.ts'
 import type { RestoreResult } from '../spec/restore.ts'
 import type { ManifestRef, OutboxEvent, Outcome, PointRow, Run, StoredIntent } from '../spec/store.ts'
 import type { Attempt } from './attempt.ts'
+import { errorText } from './error-text.ts'
 import type { RunEvent } from './events.ts'
 import { isOpen, undoOfRun } from './intents.ts'
 import { cleanUp, type EngineParts } from './parts.ts'
@@ -104,7 +105,7 @@ async function undoRemaining(parts: EngineParts, attempt: Attempt, remaining: re
   try {
     await cleanUp(parts, (options) => undoOfRun(parts, attempt.run, open, attempt.mark, options))
   } catch (error) {
-    parts.logger.warn('The run succeeded; what it left behind is undone later.', { run: attempt.run.key, error: String(error) })
+    parts.logger.warn('The run succeeded; what it left behind is undone later.', { run: attempt.run.key, error: errorText(error) })
   }
 }
 
@@ -159,9 +160,18 @@ export function errorJson(error: unknown): { readonly [key: string]: Json } {
       message: error.message,
       remedy: error.remedy,
       retryable: error.retryable,
-      ...(error.details !== undefined && { details: error.details }),
+      ...plainDetails(error.details),
     }
   }
   const code = codeOf(error)
-  return { code: code ?? 'INTERNAL', message: error instanceof Error ? error.message : String(error), retryable: false }
+  return { code: code ?? 'INTERNAL', message: error instanceof Error ? error.message : errorText(error), retryable: false }
+}
+
+/** A plug-in may have put in what JSON cannot hold; that must not keep the run from ending. */
+function plainDetails(details: Json | undefined): { readonly details?: Json } {
+  try {
+    return details === undefined ? {} : { details: JSON.parse(JSON.stringify(details)) as Json }
+  } catch {
+    return {}
+  }
 }

@@ -3,6 +3,7 @@ import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
 import type { Lease, StoreTime } from '../spec/store.ts'
 import type { ProgressMeter } from '../transfer/index.ts'
+import { errorText } from './error-text.ts'
 import type { EngineParts } from './parts.ts'
 
 /** What this process knows of its lease. */
@@ -61,7 +62,7 @@ export async function keepLease(parts: EngineParts, lease: Lease, hold: Hold, en
         return
       }
       // A busy store is no reason to give up: until somebody takes over, the lease may still be renewed, and no data depends on it.
-      parts.logger.warn('The lease could not be renewed; trying again.', { run: lease.runId, error: String(error) })
+      parts.logger.warn('The lease could not be renewed; trying again.', { run: lease.runId, error: errorText(error) })
     }
   }
 }

@@ -4,6 +4,7 @@ import type { RestoreResult } from '../spec/restore.ts'
 import type { Intent, Mark, OpenIntent, RunContext } from '../spec/run-context.ts'
 import type { Run, StoredIntent } from '../spec/store.ts'
 import type { Attempt } from './attempt.ts'
+import { errorText } from './error-text.ts'
 import { cleanUp, type EngineParts, providerNamed } from './parts.ts'
 
 /** Still to be undone: its attempt was not lost long ago, and nobody has undone it yet. */
@@ -93,7 +94,7 @@ export async function undoAll(parts: EngineParts, intents: readonly StoredIntent
       else delivered ??= answer.delivered
     } catch (error) {
       failed.push(intent)
-      parts.logger.error(`Undoing "${intent.kind}" on ${intent.provider} failed; it will be tried again.`, { error: String(error) })
+      parts.logger.error(`Undoing "${intent.kind}" on ${intent.provider} failed; it will be tried again.`, { error: errorText(error) })
       parts.events.emit('undo-failed', { provider: intent.provider, kind: intent.kind, error })
     }
   }

@@ -2,12 +2,13 @@ import type { Plan } from '../model/plan.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
+import { errorText } from './error-text.ts'
 import { deliverOutbox } from './outbox.ts'
 import type { EngineParts, Identity } from './parts.ts'
 import { putPlan } from './plans.ts'
 import { claimRepositories, recover } from './recovery.ts'
 import { undoOpenIntents } from './undo-leftovers.ts'
-import { createWorker } from './worker.ts'
+import { atMost, createWorker } from './worker.ts'
 
 /** An engine's life: created, started, stopped; never started again. */
 export interface EngineLife {
@@ -24,7 +25,7 @@ const choreMs = 5_000
 export function createLife(
   parts: EngineParts,
   scheduler: Scheduler,
-  setIdentity: (identity: Identity) => void,
+  { setIdentity, abandon }: { setIdentity(identity: Identity): void; abandon(reason: unknown): void },
   codePlans: ReadonlyMap<string, Plan>,
 ): EngineLife {
   const worker = createWorker(parts, scheduler)
@@ -32,7 +33,7 @@ export function createLife(
   const options = { signal: ending.signal }
   let started: Promise<void> | undefined
   let stopped: Promise<void> | undefined
-  let chores: Promise<void> | undefined
+  let chores: Promise<unknown> | undefined
 
   const stoppedError = () => new HoldfastError('ENGINE_STOPPED', `The engine "${parts.name}" was stopped.`)
   const assertNotStopped = () => {
@@ -42,14 +43,18 @@ export function createLife(
     await claimRepositories(parts, setIdentity, options)
     for (const [id, plan] of codePlans) await putPlan(parts.store, id, plan, options)
     await recover(parts, options)
-    worker.takeAll()
-    chores = doChores(parts, options)
+    await worker.takeAll()
+    // Apart from each other: a notifier that does not answer must keep nothing from being undone.
+    chores = Promise.all([
+      repeat(parts, options, () => undoOpenIntents(parts, {}, options)),
+      repeat(parts, options, () => deliverOutbox(parts, options)),
+    ])
   }
   const stopOnce = async (graceMs: number) => {
     await worker.stop(graceMs)
     ending.abort(stoppedError())
-    await started?.catch(() => undefined)
-    await chores
+    await atMost(parts, graceMs, Promise.allSettled([started, chores]))
+    abandon(stoppedError())
     await disposeAll(parts, scheduler)
   }
 
@@ -77,13 +82,12 @@ export function createLife(
 }
 
 /** What must happen again and again while the engine lives: failed undos are retried, notifications delivered. */
-async function doChores(parts: EngineParts, options: CallOptions): Promise<void> {
+async function repeat(parts: EngineParts, options: CallOptions, chore: () => Promise<void>): Promise<void> {
   while (!options.signal.aborted) {
     try {
-      await undoOpenIntents(parts, {}, options)
-      await deliverOutbox(parts, options)
+      await chore()
     } catch (error) {
-      if (!options.signal.aborted) parts.logger.warn('A chore failed; it is done again.', { error: String(error) })
+      if (!options.signal.aborted) parts.logger.warn('A chore failed; it is done again.', { error: errorText(error) })
     }
     await parts.clock.sleep(Math.min(choreMs, parts.leaseMs), options).catch(() => undefined)
   }
@@ -96,7 +100,7 @@ async function disposeAll(parts: EngineParts, scheduler: Scheduler): Promise<voi
     try {
       await each[Symbol.asyncDispose]()
     } catch (error) {
-      parts.logger.warn('Something could not be closed.', { error: String(error) })
+      parts.logger.warn('Something could not be closed.', { error: errorText(error) })
     }
   }
 }

@@ -1,8 +1,10 @@
 import { isoTime } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
+import { withDeadline } from '../spec/helpers/index.ts'
 import type { Json } from '../spec/json.ts'
 import type { Notification } from '../spec/notifier.ts'
 import type { OutboxEvent } from '../spec/store.ts'
+import { errorText } from './error-text.ts'
 import type { EngineParts } from './parts.ts'
 
 const batch = 20
@@ -25,10 +27,11 @@ async function deliver(parts: EngineParts, event: OutboxEvent, options: CallOpti
   let everyone = true
   for (const [name, notifier] of parts.notifiers) {
     try {
-      await notifier.send(notification, options)
+      const deadline = { ...options, clock: parts.clock, milliseconds: parts.stallMs, name: `Notifier "${name}"` }
+      await withDeadline(deadline, (limited) => notifier.send(notification, limited))
     } catch (error) {
       everyone = false
-      parts.logger.warn('A notification could not be sent; it is tried again.', { notifier: name, id: event.id, error: String(error) })
+      parts.logger.warn('A notification could not be sent; it is tried again.', { notifier: name, id: event.id, error: errorText(error) })
     }
   }
   return everyone

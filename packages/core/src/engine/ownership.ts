@@ -4,6 +4,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import { bytesOf } from '../spec/helpers/bytes.ts'
 import type { Store } from '../spec/store.ts'
+import { errorText } from './error-text.ts'
 import { type EngineParts, type Identity, repositoryNamed } from './parts.ts'
 import { readSmallFile } from './point-folder.ts'
 
@@ -17,11 +18,13 @@ export type Ownership =
   | { readonly state: 'new' }
 
 export async function readOwnership(parts: EngineParts, name: string, options: CallOptions): Promise<Ownership> {
-  const bytes = await readRepositoryFile(parts, name, options)
-  if (bytes === undefined) {
-    if (await holdsPoints(parts, name, options)) throw deleted(name)
-    return { state: (await knowsPoints(parts.store, name, options)) ? 'missing' : 'new' }
+  let bytes = await readRepositoryFile(parts, name, options)
+  if (bytes === undefined && (await holdsPoints(parts, name, options))) {
+    // It may have been mounted between the two looks.
+    bytes = await readRepositoryFile(parts, name, options)
+    if (bytes === undefined) throw deleted(name)
   }
+  if (bytes === undefined) return { state: (await knowsPoints(parts.store, name, options)) ? 'missing' : 'new' }
   const file = decodeRepositoryFile(bytes)
   await refuseExchanged(parts, name, file, options)
   return { state: file.owner === parts.identity().storeId ? 'ours' : 'foreign', file }
@@ -60,10 +63,12 @@ function deleted(name: string): HoldfastError {
 
 /** Another disk mounted in the same place has another id: its points would look deleted. */
 async function refuseExchanged(parts: EngineParts, name: string, file: RepositoryFile, options: CallOptions): Promise<void> {
+  if (parts.recognised.get(name) === file.repositoryId) return
   for await (const workload of parts.store.points.workloads(name, options)) {
     const catalog = await parts.store.points.catalog(name, workload, options)
     for (const point of catalog.points) {
       const known = repositoryIdOf(point.summary)
+      if (known === file.repositoryId) parts.recognised.set(name, file.repositoryId)
       if (known === undefined || known === file.repositoryId) return
       throw new HoldfastError(
         'REPOSITORY_CHANGED',
@@ -108,7 +113,7 @@ export async function requireReadable(parts: EngineParts, name: string, options:
     return await requireRepository(parts, name, options)
   } catch (error) {
     if (codeOf(error) !== 'REPOSITORY_DAMAGED') throw error
-    parts.logger.warn(`Repository "${name}" is read although its repository.json is damaged.`, { error: String(error) })
+    parts.logger.warn(`Repository "${name}" is read although its repository.json is damaged.`, { error: errorText(error) })
     return undefined
   }
 }

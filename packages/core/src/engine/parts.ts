@@ -50,6 +50,10 @@ export interface EngineParts {
   readonly holds: Map<string, (options: CallOptions) => Promise<void>>
   /** Repositories whose `repository.json` this process has written. */
   readonly claimed: Set<string>
+  /** Id of each repository that was found to be the one whose points the catalog knows. */
+  readonly recognised: Map<string, string>
+  /** Aborts when the engine has stopped: whatever still runs in this process is given up as if the process had died. */
+  readonly gone: AbortSignal
   identity(): Identity
 }
 
@@ -76,8 +80,7 @@ function unknownName(kind: string, name: string, known: Iterable<string>): Holdf
  * Clean-up must not die of the reason that made it necessary: it gets a fresh signal with a deadline of its own. Rejects with TIMED_OUT when that is over.
  */
 export async function cleanUp<Result>(parts: EngineParts, body: (options: CallOptions) => Promise<Result>): Promise<Result> {
-  const { signal } = new AbortController()
-  return await withDeadline({ signal, clock: parts.clock, milliseconds: parts.cleanUpMs, name: 'Clean-up' }, body)
+  return await withDeadline({ signal: parts.gone, clock: parts.clock, milliseconds: parts.cleanUpMs, name: 'Clean-up' }, body)
 }
 
 /** What this node can do for a run, in the words of `RunRequest.needs`. */

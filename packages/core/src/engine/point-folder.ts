@@ -36,15 +36,18 @@ export async function readSmallFile(repository: Repository, path: string, option
   }
 }
 
+/** What the bytes themselves are accused of; everything else says nothing about the number. */
+const aboutContents: ReadonlySet<string> = new Set(['POINT_DAMAGED', 'UNSUPPORTED_FORMAT'])
+
 export async function readNumber(repository: Repository, reference: ManifestRef, options: CallOptions): Promise<NumberState> {
-  const bytes = await readSmallFile(repository, manifestPath(reference.folder, reference.number), options)
-  if (bytes === undefined) return { state: 'absent' }
-  if (bytes.length === 0) return { state: 'dead' }
   try {
+    const bytes = await readSmallFile(repository, manifestPath(reference.folder, reference.number), options)
+    if (bytes === undefined) return { state: 'absent' }
+    if (bytes.length === 0) return { state: 'dead' }
     const manifest = decodeManifest(bytes, { folder: reference.folder, number: reference.number })
     return { state: 'live', manifest, bytes }
   } catch (error) {
-    if (!HoldfastError.isInstance(error)) throw error
+    if (!HoldfastError.isInstance(error) || !aboutContents.has(error.code)) throw error
     return { state: 'damaged', error }
   }
 }

@@ -2,6 +2,7 @@ import type { RepositoryFile } from '../model/repository-file.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Run } from '../spec/store.ts'
+import { errorText } from './error-text.ts'
 import { executeRun } from './execute.ts'
 import { keepOwnLeases } from './hold.ts'
 import { readOwnership, requireOwnership, rolledBack, writeOwner } from './ownership.ts'
@@ -15,7 +16,12 @@ import { sweep } from './sweep.ts'
  */
 export async function recover(parts: EngineParts, options: CallOptions): Promise<void> {
   await settleInterrupted(parts, options)
-  await sweep(parts, options)
+  for (const name of await sweep(parts, options)) {
+    const message = `Repository "${name}" holds points that the catalog does not know: it is read again.`
+    parts.logger.warn(message)
+    parts.events.emit('warning', { code: 'CATALOG_BEHIND', message })
+    await rescanNow(parts, name, parts.ids.next(), options)
+  }
 }
 
 async function settleInterrupted(parts: EngineParts, options: CallOptions): Promise<void> {
@@ -71,7 +77,10 @@ export async function claimRepositories(
     const message = 'The database is older than a repository: it was rolled back. All repositories are read again.'
     parts.logger.warn(message)
     parts.events.emit('warning', { code: 'DATABASE_ROLLED_BACK', message })
-    for (const name of ours) await rescanNow(parts, name, options)
+    let complete = true
+    for (const name of ours) if (!(await rescanNow(parts, name, `epoch-${parts.identity().epoch}`, options))) complete = false
+    // Whoever starts next must find the same, and try again.
+    if (!complete) return
     setIdentity(await parts.store.open({ ...options, above: seenEpoch }))
   }
   for (const name of ours) {
@@ -101,23 +110,24 @@ async function unlessUnavailable(parts: EngineParts, name: string, body: () => P
   try {
     await body()
   } catch (error) {
-    const message = `Repository "${name}" cannot be used now: ${error instanceof Error ? error.message : String(error)}`
+    const message = `Repository "${name}" cannot be used now: ${error instanceof Error ? error.message : errorText(error)}`
     parts.logger.error(message)
     parts.events.emit('warning', { code: 'REPOSITORY_UNAVAILABLE', message, cause: error })
   }
 }
 
-async function rescanNow(parts: EngineParts, repository: string, options: CallOptions): Promise<void> {
-  const key = `rescan/${repository}/epoch-${parts.identity().epoch}`
+/** False: it failed, which is told by its run and its notification. */
+async function rescanNow(parts: EngineParts, repository: string, occasion: string, options: CallOptions): Promise<boolean> {
+  const key = `rescan/${repository}/${occasion}`
   const request = runRequest(parts, key, { operation: 'rescan', repository })
   const [created] = await parts.store.runs.create([{ ...request, resources: [] }], options)
-  if (!created) return
+  if (!created) return false
   for (;;) {
     const worker = { id: parts.workerId, offers: [`repository:${repository}`], only: [created.run.id] }
     const [run] = await parts.store.runs.take(worker, parts.leaseMs, 1, options)
     if (run) await executeRun(parts, run, 'work', options.signal)
     const now = await parts.store.runs.get(created.run.id, options)
-    if (!now || (now.state !== 'queued' && now.state !== 'running')) return
+    if (!now || (now.state !== 'queued' && now.state !== 'running')) return now?.state === 'succeeded'
     await parts.clock.sleep(Math.max(20, parts.leaseMs / 6), options)
   }
 }

@@ -2,6 +2,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import type { StoredIntent } from '../spec/store.ts'
 import type { Attempt } from './attempt.ts'
 import { removeDeadFiles } from './dead-files.ts'
+import { errorText } from './error-text.ts'
 import { committedSuccess, deliveredResult, finishSucceeded, type Success } from './finish.ts'
 import { isOpen, undoAll } from './intents.ts'
 import { cleanUp, type EngineParts, repositoryNamed } from './parts.ts'
@@ -48,7 +49,7 @@ async function decideOrUndo(parts: EngineParts, attempt: Attempt): Promise<Succe
   try {
     return await cleanUp(parts, (options) => decideTarget(parts, attempt, options))
   } catch (error) {
-    attempt.warn('SETTLE_WAITS', `${attempt.run.key} cannot be settled yet: ${error instanceof Error ? error.message : String(error)}`)
+    attempt.warn('SETTLE_WAITS', `${attempt.run.key} cannot be settled yet: ${error instanceof Error ? error.message : errorText(error)}`)
     const going = attempt.intents().filter((each) => isOpen(each) && !each.kept)
     const { undone } = await undoAll(parts, going, attempt.mark)
     await keepForGrace(parts, attempt, (each) => undone.includes(each.id))

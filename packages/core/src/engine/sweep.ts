@@ -1,7 +1,9 @@
-import { parseRepositoryPath } from '../model/names.ts'
+import { parseRepositoryPath, workloadKey } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { ManifestRef } from '../spec/store.ts'
 import { removeDeadFiles, removeDeadManifest, removeFlagFiles } from './dead-files.ts'
+import { errorText } from './error-text.ts'
+import { strangerBecause } from './operations/rescan.ts'
 import { readOwnership } from './ownership.ts'
 import { type EngineParts, repositoryNamed } from './parts.ts'
 import { decideNumber, readNumber } from './point-folder.ts'
@@ -9,18 +11,21 @@ import { undoLostAgain, undoOpenIntents, undoUnknown } from './undo-leftovers.ts
 
 /**
  * Removes what attempts have left that nobody will finish: on the platforms, and in the repositories that are ours. A platform or repository that
- * cannot be reached now is swept the next time; it keeps nothing else from being swept.
+ * cannot be reached now is swept the next time; it keeps nothing else from being swept. Answers the repositories with a point that the catalog
+ * does not know: the database may be a copy of yesterday whose epoch tells nothing, because nobody has started since.
  */
-export async function sweep(parts: EngineParts, options: CallOptions): Promise<void> {
+export async function sweep(parts: EngineParts, options: CallOptions): Promise<readonly string[]> {
+  const unknown: string[] = []
   await undoOpenIntents(parts, {}, options)
   await undoLostAgain(parts, options)
   for (const name of parts.providers.keys()) await tolerant(parts, `provider "${name}"`, options, () => undoUnknown(parts, name, options))
   for (const name of parts.repositories.keys()) {
     await tolerant(parts, `repository "${name}"`, options, async () => {
       const ownership = await readOwnership(parts, name, options)
-      if (ownership.state === 'ours') await sweepRepository(parts, name, options)
+      if (ownership.state === 'ours' && (await sweepRepository(parts, name, ownership.file.repositoryId, options))) unknown.push(name)
     })
   }
+  return unknown
 }
 
 async function tolerant(parts: EngineParts, where: string, options: CallOptions, body: () => Promise<void>): Promise<void> {
@@ -29,7 +34,7 @@ async function tolerant(parts: EngineParts, where: string, options: CallOptions,
   } catch (error) {
     options.signal.throwIfAborted()
     const message = `What was left behind in ${where} could not be removed now.`
-    parts.logger.warn(message, { error: String(error) })
+    parts.logger.warn(message, { error: errorText(error) })
     parts.events.emit('warning', { code: 'SWEEP_FAILED', message, cause: error })
   }
 }
@@ -39,17 +44,22 @@ interface SeenNumber extends ManifestRef {
   readonly ageMs: number
 }
 
-async function sweepRepository(parts: EngineParts, repository: string, options: CallOptions): Promise<void> {
+/** True: there is a point that the catalog does not know. */
+async function sweepRepository(parts: EngineParts, repository: string, repositoryId: string, options: CallOptions): Promise<boolean> {
+  let unknown = false
   const storage = repositoryNamed(parts, repository)
   const numbers = await seenNumbers(parts, repository, options)
   const known = await knownReferences(parts, repository, options)
   for (const number of numbers) {
     if (known.has(keyOf(number))) continue
-    if (!number.manifest) {
+    const seen = number.manifest ? await readNumber(storage, number, options) : undefined
+    if (!seen) {
       // Files without a manifest and without a run: the number is given up first, so that a late writer loses.
       const decided = await decideNumber(storage, number, options)
       if (decided.state === 'dead') await removeDeadFiles(storage, number, options, number.number)
-    } else if ((await readNumber(storage, number, options)).state === 'dead') {
+    } else if (seen.state === 'live') {
+      unknown ||= strangerBecause(seen.manifest, { workload: workloadKey(seen.manifest.workload), repositoryId }) === undefined
+    } else if (seen.state === 'dead') {
       const { live } = await removeDeadFiles(storage, number, options, number.number)
       if (number.ageMs < parts.graceMs) continue
       // A flag may have been written while the point was being deleted.
@@ -57,6 +67,7 @@ async function sweepRepository(parts: EngineParts, repository: string, options: 
       await removeDeadManifest(storage, number, options)
     }
   }
+  return unknown
 }
 
 /** Every number that a listing shows, by its manifest if that is visible, else by its files. */

@@ -3,6 +3,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { Intent } from '../spec/run-context.ts'
 import type { OutboxEvent, Run } from '../spec/store.ts'
+import { errorText } from './error-text.ts'
 import { isOpen, undoAll, undoOfRun } from './intents.ts'
 import { cleanUp, type EngineParts, providerNamed } from './parts.ts'
 
@@ -18,7 +19,7 @@ export async function undoOpenIntents(parts: EngineParts, filter: { readonly wor
     try {
       await cleanUp(parts, (fresh) => undoOfRun(parts, run, open, markOf(parts, run), fresh))
     } catch (error) {
-      parts.logger.error('Something that a run left behind could not be undone.', { run: run.key, error: String(error) })
+      parts.logger.error('Something that a run left behind could not be undone.', { run: run.key, error: errorText(error) })
       await parts.store.outbox.add([alarm(run, error)], options)
     }
   }
@@ -26,7 +27,7 @@ export async function undoOpenIntents(parts: EngineParts, filter: { readonly wor
 
 /** Told once for each run: the id is that of the transition. */
 function alarm(run: Run, error: unknown): OutboxEvent {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : errorText(error)
   return { id: `${run.id}/undo-failed`, event: { type: 'undo-failed', severity: 'error', text, data: { run: run.id, key: run.key } } }
 }
 
@@ -58,7 +59,7 @@ async function undoLeftover(parts: EngineParts, name: string, provider: Provider
   try {
     await cleanUp(parts, (fresh) => provider.undo({ ...intent, provider: name }, fresh))
   } catch (error) {
-    parts.logger.error('A leftover could not be undone.', { provider: name, kind: intent.kind, error: String(error) })
+    parts.logger.error('A leftover could not be undone.', { provider: name, kind: intent.kind, error: errorText(error) })
     parts.events.emit('undo-failed', { provider: name, kind: intent.kind, error })
   }
 }

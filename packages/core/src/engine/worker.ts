@@ -3,6 +3,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
 import type { Run } from '../spec/store.ts'
+import { errorText } from './error-text.ts'
 import { executeRun } from './execute.ts'
 import { keepOwnLeases } from './hold.ts'
 import { type EngineParts, offersOf } from './parts.ts'
@@ -10,7 +11,7 @@ import { type EngineParts, offersOf } from './parts.ts'
 /** Takes runs from the store and executes them, a few at a time. */
 export interface Worker {
   /** From now on takes any run it can do; before, only those this process was asked for. */
-  takeAll(): void
+  takeAll(): Promise<void>
   /** Somebody in this process waits for this run. */
   want(runId: string): Promise<void>
   /** Ids of the runs that are executed here at this moment. */
@@ -47,7 +48,7 @@ export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
   parts.events.on('run-retried', ({ delayMs }) => {
     const due = isoTime(parts.clock.now() + delayMs)
     scheduler.notify(due, { signal: lifetime.signal }).catch((error: unknown) => {
-      parts.logger.warn('The scheduler did not take a hint.', { error: String(error) })
+      parts.logger.warn('The scheduler did not take a hint.', { error: errorText(error) })
     })
   })
   /** A poll costs little, and a lost wake-up must not cost more than one of them. */
@@ -58,20 +59,21 @@ export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
   }
 
   return {
-    takeAll() {
+    async takeAll() {
       all = true
-      void keepAwake().then(puller.wake)
+      wanted.clear()
+      await keepAwake()
+      puller.wake()
     },
     async want(runId) {
-      wanted.add(runId)
+      if (!all) wanted.add(runId)
       await keepAwake()
       puller.wake()
     },
     active: () => [...active.keys()],
     async stop(graceMs) {
       stopping.abort(new HoldfastError('ENGINE_STOPPED', 'The engine was stopped.'))
-      await scheduler.stop()
-      await puller.settled()
+      await atMost(parts, graceMs, Promise.allSettled([scheduler.stop(), puller.settled()]))
       await atMost(parts, graceMs, Promise.allSettled([...active.values()]))
       lifetime.abort(stopping.signal.reason)
     },
@@ -93,7 +95,7 @@ function createPuller(parts: EngineParts, lifetime: AbortSignal, stopping: Abort
         if (lifetime.aborted) return
         // The schema is newer than this code: what this process does not understand it must not touch.
         if (codeOf(error) === 'STORE_NEWER') refused = true
-        parts.logger.warn('No runs could be taken.', { error: String(error) })
+        parts.logger.warn('No runs could be taken.', { error: errorText(error) })
       }
     }
   }
@@ -109,7 +111,8 @@ function createPuller(parts: EngineParts, lifetime: AbortSignal, stopping: Abort
   return { wake, settled: async () => await pulling }
 }
 
-async function atMost(parts: EngineParts, milliseconds: number, work: Promise<unknown>): Promise<void> {
+/** Waits for `work`, but not for longer. Never rejects because of the time. */
+export async function atMost(parts: EngineParts, milliseconds: number, work: Promise<unknown>): Promise<void> {
   const ended = new AbortController()
   await Promise.race([work, parts.clock.sleep(milliseconds, { signal: ended.signal }).catch(() => undefined)])
   ended.abort()

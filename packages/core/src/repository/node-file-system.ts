@@ -15,7 +15,6 @@ import {
   symlink,
   unlink,
 } from 'node:fs/promises'
-import { codeOf } from '../spec/errors.ts'
 import type { FileSystem, FileSystemEntry, OpenFile } from '../spec/file-system.ts'
 import { directWriter } from './direct-writer.ts'
 
@@ -74,55 +73,6 @@ function createdFile(handle: FileHandle, path: string): OpenFile {
       } finally {
         await handle.close()
       }
-    },
-  }
-}
-
-/** Writes of less are not worth a second handle. */
-const directBytes = 256 << 10
-/** What the disk wants to be a multiple of: position, length, and place in memory. */
-const directUnit = 4096
-/** Memory that is not on a page boundary is refused each time; one odd chunk among good ones is not the end of it. */
-const mostRefusals = 3
-
-/**
- * A new file. Large chunks of page-aligned memory, which a disk's image is made of, go past the page cache: to write them there and then from there
- * to the disk takes about twice as long, and pushes out of memory what the machine still needs. Where the system refuses that, they go the common way.
- */
-function writtenFile(handle: FileHandle): OpenFile {
-  const file = openFile(handle)
-  let position = 0
-  let refusals = constants.O_DIRECT === undefined ? mostRefusals : 0
-  let direct: FileHandle | undefined
-  const writeDirectly = async (bytes: Uint8Array): Promise<number | undefined> => {
-    if (refusals === mostRefusals || bytes.length < directBytes) return undefined
-    if (bytes.length % directUnit !== 0 || position % directUnit !== 0) return undefined
-    try {
-      // By its number: the name may belong to another file by now.
-      direct ??= await open(`/proc/self/fd/${handle.fd}`, constants.O_WRONLY | constants.O_DIRECT)
-    } catch {
-      refusals = mostRefusals
-      return undefined
-    }
-    try {
-      const { bytesWritten } = await direct.write(bytes, 0, bytes.length, position)
-      refusals = 0
-      return bytesWritten
-    } catch (error) {
-      if (codeOf(error) !== 'EINVAL') throw error
-      refusals++
-      return undefined
-    }
-  }
-  return {
-    ...file,
-    async write(bytes) {
-      const written = (await writeDirectly(bytes)) ?? (await handle.write(bytes, 0, bytes.length, position)).bytesWritten
-      position += written
-      return written
-    },
-    async close() {
-      await Promise.all([direct?.close(), handle.close()])
     },
   }
 }

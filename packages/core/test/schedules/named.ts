@@ -1,4 +1,5 @@
 import { HoldfastError } from '@holdfast/core/spec'
+import { losePower } from './simulate.ts'
 import { type Steering, steer } from './steering.ts'
 
 type Schedule = (trace?: (text: string) => void) => Promise<string | undefined>
@@ -107,6 +108,24 @@ const targetsStay: Schedule = async (trace) => {
   return await steering.rest([writer, other])
 }
 
+/** The answer to emptying a manifest is lost, so it is not durable; the next attempt deletes the files, and then the power fails. */
+const syncDeletes: Schedule = async (trace) => {
+  // With this seed the power loss forgets the write that nobody made durable.
+  const steering = steer(['rawDisk'], trace, 5)
+  const { world } = steering
+  const node = await steering.node()
+  const point = pointOf(await steering.run(node, steering.backup(0)))
+  node.engine.run({ key: 'prune', operation: 'prune', repository: 'main', points: [point] })
+  const emptying = await steering.until([node], /^put before .*manifest\.1\.json$/)
+  world.repository.setFaults({ lostAnswer: 1 })
+  await steering.goOn(emptying)
+  world.repository.setFaults({ lostAnswer: 0 })
+  await steering.until([node], /^store points\.forget before$/)
+  steering.kill(node)
+  losePower(world)
+  return await steering.rest([])
+}
+
 /** Schedules built for what seeds reach too seldom, by the rule whose absence they show. */
 export const named: { readonly [rule: string]: Schedule } = {
   'release-last': releaseLast,
@@ -114,4 +133,5 @@ export const named: { readonly [rule: string]: Schedule } = {
   'platform-name': platformName,
   'rescan-cas': rescanCas,
   'targets-stay': targetsStay,
+  'sync-deletes': syncDeletes,
 }

@@ -27,8 +27,8 @@ export interface Steering {
 
 const mostCalls = 20_000
 
-export function steer(shapes: readonly ProviderShape[], trace?: (text: string) => void): Steering {
-  const world = createWorld(1, trace, shapes)
+export function steer(shapes: readonly ProviderShape[], trace?: (text: string) => void, seed = 1): Steering {
+  const world = createWorld(seed, trace, shapes)
   const orders: Orders = { exempt: new Set(), restores: new Map(), count: 0 }
   const { traffic } = world
   const release = async (call: WaitingCall) => {

@@ -11,6 +11,7 @@ import { createBackupSink, type StoredItems } from '../../transfer/index.ts'
 import { softwareName, softwareVersion } from '../../version.ts'
 import type { Attempt } from '../attempt.ts'
 import { type BaseChain, baseDisks, newestBase } from '../base-chain.ts'
+import { errorText } from '../error-text.ts'
 import { findPointFolder } from '../find-point-folder.ts'
 import { committedSuccess, type Success } from '../finish.ts'
 import { createRunContext } from '../intents.ts'
@@ -49,7 +50,7 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
     if (codeOf(error) !== 'BASE_LOST' || !base.chain) throw error
     // The platform cannot build on its checkpoint: the number is given up and the same attempt makes a full. It costs no failure.
     if (await settle(parts, attempt)) return undefined
-    const reason = `the base was lost: ${error instanceof Error ? error.message : String(error)}`
+    const reason = `the base was lost: ${error instanceof Error ? error.message : errorText(error)}`
     attempt.warn('BASE_LOST', `${workload.name}: a full backup is made instead, because ${reason}`)
     const { next } = await surveyGround(parts, ground, base, options)
     const full = await aimAt(parts, attempt, { ...ground, number: next }, { ...base, chain: undefined, reason })

@@ -1,4 +1,4 @@
-import { manifestPath } from '../../model/names.ts'
+import { manifestPath, parseRepositoryPath } from '../../model/names.ts'
 import type { PruneInput } from '../../model/run-input.ts'
 import type { PruneOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
@@ -13,6 +13,7 @@ import { requireOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { readNumber } from '../point-folder.ts'
 import { planPrune } from '../prune-plan.ts'
+import { strangerBecause, syncWorkload } from './rescan.ts'
 
 const casTries = 20
 
@@ -65,10 +66,59 @@ async function condemn(
     const catalog: Catalog = await parts.store.points.catalog(repository, workload, options)
     const plan = planPrune(catalog, wanted, attempt.storeNow())
     if (plan.length === 0) return
-    await requireOwnership(parts, repository, options)
+    const { repositoryId } = await requireOwnership(parts, repository, options)
+    if (await learnUnknown(parts, attempt, { repository, workload, repositoryId, catalog, plan }, options)) continue
     if (await parts.store.points.condemn(attempt.lease, repository, workload, catalog.version, plan, options)) return
   }
   throw new HoldfastError('STORE_BUSY', `The points of ${workload} in "${repository}" change faster than they can be condemned.`)
+}
+
+interface UnknownSearch {
+  readonly repository: string
+  readonly workload: string
+  readonly repositoryId: string
+}
+
+/**
+ * A point that the catalog does not know may build on one that is to go: the database may be a copy of yesterday. So what lies in the folders is looked at
+ * once more, and what is new is read into the catalog before anything is condemned. True: plan again.
+ */
+async function learnUnknown(
+  parts: EngineParts,
+  attempt: Attempt,
+  seen: UnknownSearch & { readonly catalog: Catalog; readonly plan: readonly ManifestRef[] },
+  options: CallOptions,
+): Promise<boolean> {
+  const { catalog, plan, ...where } = seen
+  const known = new Set([...catalog.points, ...catalog.inUse].map((each) => manifestPath(each.folder, each.number)))
+  for (const home of new Set(plan.map(({ folder }) => folder.slice(0, folder.indexOf('/'))))) {
+    const path = await unknownManifest(parts, { ...where, home }, known, options)
+    if (path === undefined) continue
+    attempt.warn(
+      'CATALOG_BEHIND',
+      `The catalog did not know ${path}: the points of ${where.workload} in "${where.repository}" are read again.`,
+    )
+    await syncWorkload(parts, attempt, { ...where, home }, { added: 0, removed: 0, findings: [] }, options)
+    return true
+  }
+  return false
+}
+
+async function unknownManifest(
+  parts: EngineParts,
+  where: UnknownSearch & { readonly home: string },
+  known: ReadonlySet<string>,
+  options: CallOptions,
+): Promise<string | undefined> {
+  const { repository } = where
+  const storage = repositoryNamed(parts, repository)
+  for await (const { path } of storage.list(`${where.home}/`, options)) {
+    const parsed = parseRepositoryPath(path)
+    if (parsed.kind !== 'manifest' || known.has(path)) continue
+    const seen = await readNumber(storage, { repository, folder: parsed.folder, number: parsed.number }, options)
+    if (seen.state === 'live' && strangerBecause(seen.manifest, where) === undefined) return path
+  }
+  return undefined
 }
 
 /** Children before parents (rule children-first), the numbers of one point in ascending order (rule oldest-first). */

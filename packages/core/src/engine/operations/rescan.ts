@@ -1,4 +1,5 @@
-import { flagPath, manifestPath, parseRepositoryPath, pointOf, repositoryFileName, workloadKey } from '../../model/names.ts'
+import type { Manifest } from '../../model/manifest.ts'
+import { flagPath, manifestPath, parseRepositoryPath, pointOf, repositoryFileName, workloadFolder, workloadKey } from '../../model/names.ts'
 import { pointRow, pointSummary } from '../../model/point-row.ts'
 import type { RepositoryFile } from '../../model/repository-file.ts'
 import type { RescanInput } from '../../model/run-input.ts'
@@ -7,8 +8,9 @@ import type { CallOptions } from '../../spec/blocks.ts'
 import { HoldfastError } from '../../spec/errors.ts'
 import type { Repository } from '../../spec/repository.ts'
 import type { Catalog, Flags, ManifestRef, PointRow } from '../../spec/store.ts'
+import type { WorkloadRef } from '../../spec/workload.ts'
 import type { Attempt } from '../attempt.ts'
-import { referenceOf, sameReference } from '../catalog-view.ts'
+import { referenceOf } from '../catalog-view.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { requireReadable, requireRepository, writeOwner } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
@@ -18,6 +20,13 @@ import { readNumber } from '../point-folder.ts'
 const casTries = 20
 /** What `takeOver` says of a repository whose owner cannot be read. */
 const damagedOwner = 'damaged'
+
+/** Whose points are compared with the catalog. Without `repositoryId` manifests of any repository count. */
+interface SyncedHome {
+  readonly repository: string
+  readonly workload: string
+  readonly repositoryId?: string
+}
 
 interface Counts {
   added: number
@@ -45,10 +54,11 @@ export async function rescan(parts: EngineParts, attempt: Attempt, input: Rescan
   const seen = new Set<string>()
   for (const [home, points] of folders) {
     attempt.meter.step(`reading ${home}`)
-    const workload = await workloadOf(parts, input.repository, points, options)
+    const workload = await workloadOf(parts, input.repository, home, points, options)
     if (workload === undefined) continue
     seen.add(workload)
-    await syncWorkload(parts, attempt, { repository: input.repository, workload, home }, counts, options)
+    const where = { repository: input.repository, workload, home, ...(file && { repositoryId: file.repositoryId }) }
+    await syncWorkload(parts, attempt, where, counts, options)
   }
   for await (const workload of parts.store.points.workloads(input.repository, options)) {
     if (!seen.has(workload)) await syncWorkload(parts, attempt, { repository: input.repository, workload }, counts, options)
@@ -91,27 +101,28 @@ async function workloadFolders(
   return homes
 }
 
-/** Any readable manifest tells whose folder it is. */
+/** Any readable manifest that belongs here tells whose folder it is. */
 async function workloadOf(
   parts: EngineParts,
   repository: string,
+  home: string,
   points: ReadonlyMap<string, readonly number[]>,
   options: CallOptions,
 ): Promise<string | undefined> {
   for (const [folder, numbers] of points) {
     for (const number of numbers) {
       const seen = await readNumber(repositoryNamed(parts, repository), { repository, folder, number }, options)
-      if (seen.state === 'live') return workloadKey({ provider: seen.manifest.workload.provider, id: seen.manifest.workload.id })
+      if (seen.state === 'live' && livesIn(seen.manifest.workload, home)) return workloadKey(seen.manifest.workload)
     }
   }
   return undefined
 }
 
 /** Compare-and-set against the version read before the listing (rule rescan-cas): what changed meanwhile is looked at again. */
-async function syncWorkload(
+export async function syncWorkload(
   parts: EngineParts,
   attempt: Attempt,
-  where: { readonly repository: string; readonly workload: string; readonly home?: string },
+  where: SyncedHome & { readonly home?: string },
   counts: Counts,
   options: CallOptions,
 ): Promise<void> {
@@ -119,10 +130,13 @@ async function syncWorkload(
   for (let tried = 0; tried < casTries; tried++) {
     const catalog = await parts.store.points.catalog(repository, workload, options)
     const findings: Finding[] = []
-    const found = home === undefined ? [] : await readHome(parts, repository, home, findings, options)
-    const present = found.map((row) => ({ ...row, flags: { ...knownFlags(catalog, row.folder), ...row.flags } }))
+    const found = home === undefined ? [] : await readHome(parts, { ...where, home }, findings, options)
+    // A flag is set in the store before its file is there: one that only the store knows may be on its way, so it stays.
+    const flagsOf = new Map(catalog.points.map((row) => [row.folder, row.flags]))
+    const present = found.map((row) => ({ ...row, flags: { ...flagsOf.get(row.folder), ...row.flags } }))
     const gone = await provenGone(parts, repository, catalog, present, options)
-    const added = present.filter((row) => !catalog.points.some((known) => sameReference(known, row)))
+    const known = new Set(catalog.points.map(pathOf))
+    const added = present.filter((row) => !known.has(pathOf(row)))
     if (!(await parts.store.points.sync(attempt.lease, repository, workload, catalog.version, present, gone, options))) continue
     counts.added += added.length
     counts.removed += gone.length
@@ -132,18 +146,13 @@ async function syncWorkload(
   throw new HoldfastError('STORE_BUSY', `The points of ${workload} in "${repository}" change faster than they can be read.`)
 }
 
-/** A flag is set in the store before its file is there: one that only the store knows may be on its way, so it stays. */
-function knownFlags(catalog: Catalog, folder: string): Flags {
-  return catalog.points.find((row) => row.folder === folder)?.flags ?? {}
-}
-
 async function readHome(
   parts: EngineParts,
-  repository: string,
-  home: string,
+  where: SyncedHome & { readonly home: string },
   findings: Finding[],
   options: CallOptions,
 ): Promise<readonly (PointRow & { readonly flags: Flags })[]> {
+  const { repository, home } = where
   const storage = repositoryNamed(parts, repository)
   const numbers = new Map<string, number[]>()
   for await (const file of storage.list(`${home}/`, options)) {
@@ -159,12 +168,29 @@ async function readHome(
     )
     for (const number of manifests) {
       const seen = await readNumber(storage, { repository, folder, number }, options)
-      if (seen.state === 'live') rows.push({ ...pointRow(repository, seen.manifest), flags })
-      if (seen.state === 'damaged')
-        findings.push({ point: pointOf({ folder }), file: manifestPath(folder, number), message: seen.error.message })
+      const stranger = seen.state === 'live' ? strangerBecause(seen.manifest, where) : undefined
+      if (seen.state === 'live' && stranger === undefined) rows.push({ ...pointRow(repository, seen.manifest), flags })
+      const problem = seen.state === 'damaged' ? seen.error.message : stranger
+      if (problem !== undefined) findings.push({ point: pointOf({ folder }), file: manifestPath(folder, number), message: problem })
     }
   }
   return rows
+}
+
+const pathOf = ({ folder, number }: Pick<ManifestRef, 'folder' | 'number'>): string => manifestPath(folder, number)
+
+/** Only the hash identifies. */
+function livesIn(workload: WorkloadRef, home: string): boolean {
+  return workloadFolder(workload).split('-').at(-1) === home.split('-').at(-1)
+}
+
+/** Why a manifest that verifies is no point of this workload in this repository. One that was copied here by hand must not speak for the rest. */
+export function strangerBecause(manifest: Manifest, { workload, repositoryId }: Omit<SyncedHome, 'repository'>): string | undefined {
+  const path = manifestPath(manifest.folder, manifest.number)
+  const key = workloadKey(manifest.workload)
+  if (key !== workload) return `${path} is of workload ${key}, but lies in the folder of ${workload}`
+  if (repositoryId === undefined || manifest.repositoryId === repositoryId) return undefined
+  return `${path} was written for repository ${manifest.repositoryId}, not for ${repositoryId}`
 }
 
 /** A row goes only after an exact read of its manifest finds nothing, or finds the number dead (rule rescan-probes): a listing may lag. */
@@ -176,10 +202,11 @@ async function provenGone(
   options: CallOptions,
 ): Promise<readonly ManifestRef[]> {
   const gone: ManifestRef[] = []
+  const seen = new Set(present.map(pathOf))
   for (const row of catalog.points) {
-    if (row.condemned || present.some((each) => sameReference(each, row))) continue
-    const seen = await readNumber(repositoryNamed(parts, repository), row, options)
-    if (seen.state === 'absent' || seen.state === 'dead') gone.push(referenceOf(row))
+    if (row.condemned || seen.has(pathOf(row))) continue
+    const now = await readNumber(repositoryNamed(parts, repository), row, options)
+    if (now.state === 'absent' || now.state === 'dead') gone.push(referenceOf(row))
   }
   return gone
 }

@@ -9,6 +9,7 @@ import { type Finding, verifyPoint } from '../../transfer/index.ts'
 import type { Attempt } from '../attempt.ts'
 import type { ChainLink } from '../base-chain.ts'
 import { chainOf, type PointView, pointsOf, referenceOf, sameReference } from '../catalog-view.ts'
+import { errorText } from '../error-text.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { readOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
@@ -65,7 +66,7 @@ async function checkRepositoryFile(parts: EngineParts, repository: string, findi
     return ownership.state === 'foreign' ? 'somebody else' : 'us'
   } catch (error) {
     if (codeOf(error) !== 'REPOSITORY_DAMAGED') throw error
-    findings.push({ point: '', file: 'repository.json', message: error instanceof Error ? error.message : String(error) })
+    findings.push({ point: '', file: 'repository.json', message: error instanceof Error ? error.message : errorText(error) })
     return 'unknown'
   }
 }

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
+import { seededRandom } from '@holdfast/testkit'
+import { describe, expect, it } from 'vitest'
+import { createRecycledBody } from './recycled-body.ts'
+
+describe('a recycled body', () => {
+  it.each([1, 2, 3, 4])('gives every byte once, with a sender that stops when told and overwrites what it sent, seed %i', async (seed) => {
+    const random = seededRandom(seed)
+    let room = () => {}
+    const body = createRecycledBody({ onRoom: () => room() })
+    const sent = createHash('sha256')
+    const send = async () => {
+      const buffer = Buffer.alloc(65536)
+      for (let count = 0; count < 200; count++) {
+        const bytes = buffer.subarray(0, 1 + random.below(65536))
+        bytes.set(random.bytes(Math.min(64, bytes.length)))
+        sent.update(bytes)
+        const waiting = new Promise<void>((resolve) => {
+          room = resolve
+        })
+        if (!body.push(bytes)) await waiting
+        if (random.chance(0.2)) await turn()
+      }
+      body.end()
+    }
+    const received = createHash('sha256')
+    const sending = send()
+    for await (const chunk of body.chunks()) {
+      // Lent: it must not change while the reader is at it.
+      for (let count = random.below(4); count > 0; count--) await turn()
+      received.update(chunk)
+    }
+    await sending
+    expect(received.digest('hex')).toBe(sent.digest('hex'))
+  })
+  it('tells an error after what came before it', async () => {
+    const body = createRecycledBody({ onRoom() {} })
+    body.push(Buffer.from('before'))
+    body.end({ error: new Error('cut') })
+    body.end()
+    const found: string[] = []
+    const reading = async () => {
+      for await (const chunk of body.chunks()) found.push(Buffer.from(chunk).toString())
+    }
+    await expect(reading()).rejects.toThrow('cut')
+    expect(found).toEqual(['before'])
+  })
+})
