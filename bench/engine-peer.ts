@@ -39,6 +39,14 @@ export async function openEnginePeer(): Promise<EnginePeer> {
   const run = (...words: string[]) => execFileSync(cli, ['-H', `unix://${socket}`, ...words], { encoding: 'utf8' }).trim()
   const createHelper = (volume: string) =>
     run('create', '--label', `${label}=${prefix}`, '--network', 'none', '-v', `${volume}:/data`, image)
+  const removeAll = () => {
+    const filter = ['--filter', `label=${label}=${prefix}`, '-q']
+    const words = (text: string) => text.split('\n').filter((word) => word !== '')
+    for (const id of words(run('ps', '-a', ...filter))) run('rm', '-f', id)
+    for (const name of words(run('volume', 'ls', ...filter))) run('volume', 'rm', name)
+  }
+  // Also when somebody has seen enough.
+  process.once('exit', removeAll)
   return {
     socket,
     image,
@@ -60,10 +68,8 @@ export async function openEnginePeer(): Promise<EnginePeer> {
     createHelper: async (volume) => createHelper(volume),
     removeHelper: async (id) => void run('rm', '-f', id),
     async [Symbol.asyncDispose]() {
-      const filter = ['--filter', `label=${label}=${prefix}`, '-q']
-      const words = (text: string) => text.split('\n').filter((word) => word !== '')
-      for (const id of words(run('ps', '-a', ...filter))) run('rm', '-f', id)
-      for (const name of words(run('volume', 'ls', ...filter))) run('volume', 'rm', name)
+      process.off('exit', removeAll)
+      removeAll()
     },
   }
 }

@@ -1,7 +1,7 @@
 // What applications import; contracts for plug-ins are in @holdfast/core/spec. First the engine, what it is made of and what it tells.
 
 export { createEngine } from './engine/create-engine.ts'
-export type { Engine, EngineOptions, PointChoice, PointInfo, RestoreOptions, RunOrder } from './engine/engine.ts'
+export type { Engine, EngineOptions, PointChoice, PointFlags, PointInfo, RestoreOptions, RunOrder } from './engine/engine.ts'
 export type { EngineEvents, EventListener, EventName, RunEvent } from './engine/events.ts'
 export type { RetryPolicy } from './engine/parts.ts'
 export type { RunHandle } from './engine/run-handle.ts'

@@ -1,6 +1,7 @@
 import type { RunWarning } from '../model/manifest.ts'
 import { runHash } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
+import { HoldfastError } from '../spec/errors.ts'
 import type { Mark } from '../spec/run-context.ts'
 import type { Lease, ManifestRef, Run, StoredIntent, StoreTime } from '../spec/store.ts'
 import { createProgressMeter, type ProgressMeter } from '../transfer/index.ts'
@@ -41,14 +42,12 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
   const inTurn = createTurns()
   const stop = () => aborter.abort(stopping.reason)
   if (stopping.aborted) stop()
-  stopping.addEventListener('abort', stop, { once: true })
   parts.meters.set(run.id, meter)
   const hold = createHold(parts, lease, meter, (leaseUntil) => {
     storeNow = leaseUntil - parts.leaseMs
   })
   parts.holds.set(run.id, hold.keep)
-  const abandon = () => ended.abort(parts.gone.reason)
-  parts.gone.addEventListener('abort', abandon, { once: true })
+  const listening = [onAbort(stopping, stop), onAbort(parts.gone, () => ended.abort(parts.gone.reason))]
   void keepLease(parts, lease, hold, ended.signal, aborter)
   return {
     run,
@@ -80,12 +79,19 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
     },
     end() {
       ended.abort()
-      stopping.removeEventListener('abort', stop)
-      parts.gone.removeEventListener('abort', abandon)
+      // Whatever a provider has opened and forgotten goes too.
+      aborter.abort(new HoldfastError('ABORTED', 'The attempt has ended.'))
+      for (const leave of listening) leave()
       if (parts.meters.get(run.id) === meter) parts.meters.delete(run.id)
       if (parts.holds.get(run.id) === hold.keep) parts.holds.delete(run.id)
     },
   }
+}
+
+/** Returns how to listen no longer. */
+function onAbort(signal: AbortSignal, action: () => void): () => void {
+  signal.addEventListener('abort', action, { once: true })
+  return () => signal.removeEventListener('abort', action)
 }
 
 /** Bodies one after the other, whatever became of those before. */

@@ -2,9 +2,10 @@ import { isoTime, parseWorkloadKey, workloadKey } from '../model/names.ts'
 import { pointSummary } from '../model/point-row.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
+import type { Flags } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
 import { type PointView, pointsOf } from './catalog-view.ts'
-import type { PointChoice, PointInfo } from './engine.ts'
+import type { PointChoice, PointFlags, PointInfo } from './engine.ts'
 import { requireOwnership } from './ownership.ts'
 import { type EngineParts, repositoryNamed } from './parts.ts'
 import { changeFlags, type FlagPatch } from './point-flags.ts'
@@ -28,15 +29,23 @@ export async function listPoints(
     found.push({
       id: current.pointId,
       repository: current.repository,
-      workload: workloadKey(parseWorkloadKey(current.workload)),
+      workload: parseWorkloadKey(current.workload),
       sequence: current.sequence,
       createdAt: isoTime(current.createdAt),
       parents: current.parents,
-      flags: current.flags,
+      flags: shownFlags(current.flags),
       summary: pointSummary(current),
     })
   }
   return found
+}
+
+function shownFlags({ holdUntil, verifiedAt, ...words }: Flags): PointFlags {
+  return {
+    ...words,
+    ...(holdUntil !== undefined && { holdUntil: isoTime(holdUntil) }),
+    ...(verifiedAt !== undefined && { verifiedAt: isoTime(verifiedAt) }),
+  }
 }
 
 export async function changePointFlags(parts: EngineParts, choice: PointChoice, patch: FlagPatch, options: CallOptions): Promise<void> {

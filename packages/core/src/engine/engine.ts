@@ -10,7 +10,7 @@ import type { Notifier } from '../spec/notifier.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { Repository } from '../spec/repository.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
-import type { Flags, Store } from '../spec/store.ts'
+import type { Store } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
 import type { EventListener, EventName } from './events.ts'
 import type { RetryPolicy } from './parts.ts'
@@ -74,18 +74,29 @@ export interface RestoreOptions {
   readonly key?: string
 }
 
+/** What people and verifications have said of a point. Times are ISO 8601 UTC. */
+export interface PointFlags {
+  /** Why it is pinned. */
+  readonly pin?: string
+  readonly holdUntil?: string
+  /** Why it is not trusted. */
+  readonly quarantine?: string
+  /** When every byte of it was last read and found good. */
+  readonly verifiedAt?: string
+}
+
 /** A restore point as the catalog shows it. */
 export interface PointInfo {
   readonly id: string
   readonly repository: string
-  /** `<provider>/<id>`. */
-  readonly workload: string
+  /** As `restore` and `points` take it. */
+  readonly workload: WorkloadRef
   /** Place in the order of the workload's points. */
   readonly sequence: number
   /** ISO 8601 UTC. */
   readonly createdAt: string
   readonly parents: readonly string[]
-  readonly flags: Flags
+  readonly flags: PointFlags
   readonly summary: PointSummary
 }
 

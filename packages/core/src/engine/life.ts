@@ -7,7 +7,7 @@ import { deliverOutbox } from './outbox.ts'
 import type { EngineParts, Identity } from './parts.ts'
 import { putPlan } from './plans.ts'
 import { claimRepositories, recover } from './recovery.ts'
-import { undoOpenIntents } from './undo-leftovers.ts'
+import { undoLostAgain, undoOpenIntents } from './undo-leftovers.ts'
 import { atMost, createWorker } from './worker.ts'
 
 /** An engine's life: created, started, stopped; never started again. */
@@ -21,6 +21,8 @@ export interface EngineLife {
 }
 
 const choreMs = 5_000
+/** How often intents of lost attempts are undone again within the grace time: hourly, if that is a day. */
+const lostAgainTimes = 24
 
 export function createLife(
   parts: EngineParts,
@@ -44,10 +46,12 @@ export function createLife(
     for (const [id, plan] of codePlans) await putPlan(parts.store, id, plan, options)
     await recover(parts, options)
     await worker.takeAll()
+    const often = Math.min(choreMs, parts.leaseMs)
     // Apart from each other: a notifier that does not answer must keep nothing from being undone.
     chores = Promise.all([
-      repeat(parts, options, () => undoOpenIntents(parts, {}, options)),
-      repeat(parts, options, () => deliverOutbox(parts, options)),
+      repeat(parts, options, often, () => undoOpenIntents(parts, {}, options)),
+      repeat(parts, options, often, () => deliverOutbox(parts, options)),
+      repeat(parts, options, parts.graceMs / lostAgainTimes, () => undoLostAgain(parts, options)),
     ])
   }
   const stopOnce = async (graceMs: number) => {
@@ -82,14 +86,14 @@ export function createLife(
 }
 
 /** What must happen again and again while the engine lives: failed undos are retried, notifications delivered. */
-async function repeat(parts: EngineParts, options: CallOptions, chore: () => Promise<void>): Promise<void> {
+async function repeat(parts: EngineParts, options: CallOptions, everyMs: number, chore: () => Promise<void>): Promise<void> {
   while (!options.signal.aborted) {
     try {
       await chore()
     } catch (error) {
       if (!options.signal.aborted) parts.logger.warn('A chore failed; it is done again.', { error: errorText(error) })
     }
-    await parts.clock.sleep(Math.min(choreMs, parts.leaseMs), options).catch(() => undefined)
+    await parts.clock.sleep(everyMs, options).catch(() => undefined)
   }
 }
 

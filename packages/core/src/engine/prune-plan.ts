@@ -45,6 +45,7 @@ function refuseNeeded(
   }
 }
 
-function needed(pointId: string, why: string): HoldfastError {
+/** A point that must stay, and why. */
+export function needed(pointId: string, why: string): HoldfastError {
   return new HoldfastError('POINT_NEEDED', `Point ${pointId} cannot be deleted: ${why}.`)
 }

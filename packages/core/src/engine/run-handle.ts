@@ -7,8 +7,8 @@ import type { Run } from '../spec/store.ts'
 import type { EngineParts } from './parts.ts'
 
 /**
- * A run that was asked for. Awaiting the handle gives its result, or throws the error it ended with. The run goes on, and survives this process,
- * whether or not anybody waits.
+ * A run that was asked for. Awaiting the handle gives its result, or throws the error it ended with, or ENGINE_STOPPED once this engine was stopped. The
+ * run goes on, and survives this process, whether or not anybody waits.
  */
 export interface RunHandle<Result> extends PromiseLike<Result> {
   /** The run's key: asking again with the same key attaches to the same run. */
@@ -23,18 +23,17 @@ const pollMs = 100
 
 /** Wraps a run that is being created. `want` tells this process's worker to take it up. */
 export function createRunHandle<Result>(parts: EngineParts, key: string, created: Promise<Run>): RunHandle<Result> {
-  const never = new AbortController().signal
   let result: Promise<Result> | undefined
   const ended = () => {
-    result ??= created.then((run) => resultOf<Result>(parts, run.id, { signal: never }))
+    result ??= created.then((run) => resultOf<Result>(parts, run.id, { signal: parts.gone }))
     return result
   }
   created.catch(() => undefined)
   return {
     key,
-    progress: () => progressOf(parts, created, { signal: never }),
+    progress: () => progressOf(parts, created, { signal: parts.gone }),
     async cancel(reason = 'asked by the application') {
-      await parts.store.runs.cancel((await created).id, reason, { signal: never })
+      await parts.store.runs.cancel((await created).id, reason, { signal: parts.gone })
     },
     // biome-ignore lint/suspicious/noThenProperty: a handle is awaited for its result; this is what makes it a PromiseLike.
     then: (fulfilled, rejected) => ended().then(fulfilled, rejected),

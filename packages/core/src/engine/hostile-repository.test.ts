@@ -1,10 +1,8 @@
 import {
   countingIds,
-  faultyRepository,
   memoryPlatform,
   memoryRepository,
   memoryStore,
-  noFaults,
   observeCalls,
   recordingLogger,
   scriptedProvider,
@@ -156,27 +154,6 @@ test('rolled back database, rescan fails at start: prune does not delete the par
   await again.stop()
 })
 
-test('a point of another repository copied in is a finding and bricks nothing', async () => {
-  const w = parts('tarVolume')
-  const other = memoryRepository({ clock: systemClock })
-  const o = parts('tarVolume', other)
-  const e1 = await o.make({ store: o.store })
-  await e1.start()
-  await e1.run(order(o.id, 'other'))
-  await e1.stop()
-  const engine = await w.make()
-  await engine.start()
-  await engine.run(order(w.id))
-  for await (const file of other.list('', { signal }))
-    if (file.path !== 'repository.json') await w.repository.put(file.path, bytesOf(await read(other, file.path)), { signal })
-  await engine.run({ key: 'r1', operation: 'rescan', repository: 'main' })
-  await engine.run(order(w.id, 'k2'))
-  await engine.run({ key: 'r2', operation: 'rescan', repository: 'main' })
-  const { findings } = await engine.verify({ repository: 'main' })
-  expect(findings).toEqual([])
-  await engine.stop()
-})
-
 test('a manifest of another workload in the folder does not fail the whole rescan', async () => {
   const w = parts('tarVolume')
   const engine = await w.make()
@@ -256,52 +233,6 @@ test('huge sizes in a manifest that verifies: verify and restore refuse', async 
   await engine.stop()
 })
 
-test('prune of parent and child while a backup builds on the child is refused', async () => {
-  const w = parts()
-  let hold: (() => void) | undefined
-  const gate = new Promise<void>((r) => {
-    hold = r
-  })
-  let waits = false
-  const engine = await w.make({
-    providers: {
-      p: {
-        ...w.provider,
-        backup: async (q, s, r) => {
-          if (waits) await gate
-          return w.provider.backup(q, s, r)
-        },
-      },
-    },
-  })
-  await engine.start()
-  const first = (await engine.run(order(w.id, 'k1'))) as { point: string }
-  const second = (await engine.run(order(w.id, 'k2'))) as { point: string }
-  waits = true
-  const third = engine.run(order(w.id, 'k3'))
-  const done = third.then((x) => x)
-  await new Promise((r) => setTimeout(r, 300))
-  await expect(engine.prune({ repository: 'main', points: [first.point, second.point] })).rejects.toMatchObject({ code: 'IN_USE' })
-  hold?.()
-  await done
-  await engine.stop()
-})
-
-test('two restores to the same name: one wins, the other says so; leftovers none', async () => {
-  const w = parts()
-  const engine = await w.make()
-  await engine.start()
-  await engine.run(order(w.id, 'k1'))
-  const out = await Promise.allSettled([
-    engine.restore({ provider: 'p', id: w.id }, { name: 'same' }),
-    engine.restore({ provider: 'p', id: w.id }, { name: 'same' }),
-  ])
-  expect(out.map((x) => x.status).sort()).toEqual(['fulfilled', 'rejected'])
-  await engine.idle()
-  expect(w.platform.leftovers()).toEqual([])
-  await engine.stop()
-})
-
 test('pinning a condemned point says POINT_CONDEMNED', async () => {
   const w = parts('tarVolume', undefined)
   const engine = await w.make()
@@ -319,8 +250,6 @@ test('pinning a condemned point says POINT_CONDEMNED', async () => {
   await expect(e2.pin({ repository: 'main', point: first.point }, 'x')).rejects.toMatchObject({ code: 'POINT_CONDEMNED' })
   await e2.stop()
 })
-void faultyRepository
-void noFaults
 
 test('database replaced by a copy of the same epoch: start() knows the points again', async () => {
   const w = parts()
