@@ -17,11 +17,14 @@ beforeEach(async () => {
 })
 afterEach(() => rm(temporary, { recursive: true, force: true }))
 
-/** Runs an example as its reader does, with a temporary folder of its own. `stopAt`: gets SIGTERM when it has printed this. */
+/** What happens to the example when it has printed `at`. */
+type Stop = { readonly at: string; readonly by: NodeJS.Signals | 'closed pipe' }
+
+/** Runs an example as its reader does, with a temporary folder of its own. */
 async function runExample(
   script: string,
   words: readonly string[] = [],
-  { environment = noEngine, stopAt }: { readonly environment?: { readonly [name: string]: string }; readonly stopAt?: string } = {},
+  { environment = noEngine, stop }: { readonly environment?: { readonly [name: string]: string }; readonly stop?: Stop } = {},
 ) {
   const path = fileURLToPath(new URL(script, import.meta.url))
   const child = spawn(process.execPath, ['--conditions=@holdfast/source', path, ...words], {
@@ -33,11 +36,14 @@ async function runExample(
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text
-      if (stopAt === undefined || stopped || !output.includes(stopAt)) return
+      if (stop === undefined || stopped || !output.includes(stop.at)) return
       stopped = true
-      child.kill('SIGTERM')
+      if (stop.by === 'closed pipe') child.stdout.destroy()
+      else child.kill(stop.by)
     })
-  const [code] = await once(child, 'close')
+  const [code] = await once(child, 'exit')
+  if (!child.stderr.closed) await once(child.stderr, 'close')
+  if (!child.stdout.closed) await once(child.stdout, 'close')
   return { code, output, last: output.trimEnd().split('\n').at(-1) ?? '' }
 }
 
@@ -47,7 +53,7 @@ describe('01-quickstart without an engine', () => {
     expect(last, output).toBe('disk image shop.img, 96 MiB: identical')
     expect(code).toBe(0)
     expect(output).toContain('was killed (SIGKILL)')
-    expect(output).toContain('There after:  no disk image, no temporary folder\n')
+    expect(output).toContain('Of this run, after:  no disk image, no temporary folder\n')
     expect(await readdir(temporary)).toEqual([])
   })
 
@@ -58,11 +64,31 @@ describe('01-quickstart without an engine', () => {
     expect(await readdir(temporary)).toEqual([])
   })
 
-  test.each([' 2.', ' 5.', ' 8.'])('a signal in step%s leaves nothing', async (stopAt) => {
-    const { code, output } = await runExample('01-quickstart/main.ts', [], { stopAt })
+  test.each([
+    { at: ' 2.', by: 'SIGTERM' },
+    { at: ' 5.', by: 'SIGINT' },
+    { at: ' 8.', by: 'SIGHUP' },
+  ] as const)('$by in step$at leaves nothing', async (stop) => {
+    const { code, output } = await runExample('01-quickstart/main.ts', [], { stop })
     expect(code, output).toBe(130)
     expect(output).not.toContain('identical')
     expect(await readdir(temporary)).toEqual([])
+  })
+
+  test.each([' 2.', ' 5.'])('a closed pipe in step%s leaves nothing', async (at) => {
+    const { code, output } = await runExample('01-quickstart/main.ts', [], { stop: { at, by: 'closed pipe' } })
+    expect(code, output).toBe(1)
+    expect(output).not.toContain('identical')
+    expect(output).not.toContain('EPIPE')
+    expect(await readdir(temporary)).toEqual([])
+  })
+
+  test('a word that is not known ends with 2 and a list of what there is', async () => {
+    const { code, output } = await runExample('01-quickstart/main.ts', ['--proof'])
+    expect(code, output).toBe(2)
+    expect(output).toMatch(/--proof[\s\S]*--prove[\s\S]*--disk[\s\S]*--help/)
+    expect(output).not.toContain('1. ')
+    expect((await runExample('01-quickstart/main.ts', ['--help'])).code).toBe(0)
   })
 })
 
@@ -78,13 +104,33 @@ describe('02-disk-files', () => {
 
 describeWithPeer('docker', '01-quickstart with an engine', ({ socket }) => {
   const environment = { DOCKER_HOST: `unix://${socket}` }
+  const marked = async () => {
+    const containers = await ask<readonly { Labels: object }[]>(socket, 'GET', '/containers/json?all=1')
+    const { Volumes: volumes } = await ask<{ Volumes: readonly { Labels: object | null }[] | null }>(socket, 'GET', '/volumes')
+    return JSON.stringify([...containers, ...(volumes ?? [])].map(({ Labels: labels }) => labels))
+  }
+
+  test.each(['closed pipe', 'SIGHUP'] as const)('a stop by %s leaves nothing on the engine', async (by) => {
+    const { code, output } = await runExample('01-quickstart/main.ts', [], { environment, stop: { at: ' 4.', by } })
+    expect(code, output).toBe(by === 'SIGHUP' ? 130 : 1)
+    const unique = /holdfast-quickstart=(\w+)/.exec(output)?.[1] ?? 'not printed'
+    expect(await marked()).not.toContain(unique)
+    expect(await readdir(temporary)).toEqual([])
+  })
+
+  test('--disk does not say that there is no engine', async () => {
+    const { code, output } = await runExample('01-quickstart/main.ts', ['--disk'], { environment, stop: { at: ' 1.', by: 'SIGTERM' } })
+    expect(code, output).toBe(130)
+    expect(output).toContain('a disk image, as --disk asks')
+    expect(output).not.toContain('no Docker engine')
+  })
 
   test('a volume goes there and back, and nothing is left on the engine', async () => {
     const { code, last, output } = await runExample('01-quickstart/main.ts', [], { environment })
     expect(last, output).toMatch(/^Docker volume shop-db-\w+, 41\.\d MiB: identical$/)
     expect(code).toBe(0)
     expect(output).toMatch(/left behind: no other volume, 1 container, 1 image/)
-    expect(output).toContain('There after:  no volume, no container, no image, no temporary folder\n')
+    expect(output).toContain('Of this run, after:  no volume, no container, no image, no temporary folder\n')
     expect(await readdir(temporary)).toEqual([])
   })
 

@@ -1,10 +1,12 @@
 import { copyFile, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { formatBytes } from '@holdfast/core'
 import { diskFiles } from '../02-disk-files/disk-files-provider.ts'
 import { noise } from './sample-files.ts'
 import type { Subject, SubjectOptions } from './subject.ts'
 
 const mebibyte = 1 << 20
+const diskBytes = 96 * mebibyte
 
 /** A raw disk image of 96 MiB, half empty, in a folder of its own; protected by the provider of the next example. */
 export function diskFile({ folder }: Pick<SubjectOptions, 'folder'>): Subject {
@@ -20,14 +22,18 @@ export function diskFile({ folder }: Pick<SubjectOptions, 'folder'>): Subject {
     title: `disk image ${id}.img`,
     providerName: 'disks',
     id,
-    // All of it is read once to find what has changed; what follows are the changes.
-    killAfterBytes: 98 * mebibyte,
+    // All of it is read once to find what has changed; what follows is read again to be stored.
+    killAfterBytes: diskBytes + 2 * mebibyte,
+    done: (bytes) =>
+      bytes <= diskBytes
+        ? `looked through ${formatBytes(bytes)}`
+        : `looked through 96 MiB and copied ${formatBytes(bytes - diskBytes)} of them`,
     copyName: 'img',
     newProvider: () => diskFiles({ folder: disks }),
     async create() {
       await mkdir(disks)
       const file = await open(image, 'wx')
-      await file.truncate(96 * mebibyte)
+      await file.truncate(diskBytes)
       await file.close()
       await write([
         [0, noise('boot', 2 * mebibyte)],

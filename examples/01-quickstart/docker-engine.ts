@@ -4,12 +4,14 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { codeOf } from '@holdfast/core/spec'
+import { docker } from '@holdfast/provider-docker'
 import { findPeers } from '../../scripts/peers/find-peers.ts'
 
 const unix = 'unix://'
 const usualSockets = [
   '/var/run/docker.sock',
-  join(process.env.XDG_RUNTIME_DIR ?? '/run/user', 'docker.sock'),
+  ...(process.env.XDG_RUNTIME_DIR ? [join(process.env.XDG_RUNTIME_DIR, 'docker.sock')] : []),
   join(homedir(), '.docker/run/docker.sock'),
 ]
 
@@ -19,15 +21,24 @@ export async function findEngine(): Promise<{ readonly socketPath: string; reado
   const fromEnvironment = process.env.DOCKER_HOST
   const users = fromEnvironment === undefined ? usualSockets : fromEnvironment.startsWith(unix) ? [fromEnvironment.slice(unix.length)] : []
   const candidates = [...('facts' in docker ? [docker.facts.socket] : []), ...users]
+  let denied: string | undefined
   for (const socketPath of candidates) {
     try {
       const { Version: version } = await ask<{ Version: string }>(socketPath, 'GET', '/version')
       return { socketPath, version }
-    } catch {}
+    } catch (error) {
+      if (['EACCES', 'EPERM'].includes(codeOf(error) ?? '')) denied ??= socketPath
+    }
   }
+  if (denied !== undefined) return { missing: await inTheWordsOfTheLibrary(denied) }
   return {
     missing: users[0] === undefined ? 'DOCKER_HOST names no Unix socket, and nothing else is spoken yet' : `nothing answers at ${users[0]}`,
   }
+}
+
+async function inTheWordsOfTheLibrary(socketPath: string): Promise<string> {
+  const [check] = await docker({ socketPath }).check({ signal: AbortSignal.timeout(10_000) })
+  return check?.message ?? `${socketPath} may not be opened`
 }
 
 export interface Body {

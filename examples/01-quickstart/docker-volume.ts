@@ -5,6 +5,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { formatBytes } from '@holdfast/core'
 import { docker } from '@holdfast/provider-docker'
 import { ask, call } from './docker-engine.ts'
 import { writeDay, writeShop } from './sample-files.ts'
@@ -35,6 +36,7 @@ export function dockerVolume({ socketPath, unique, folder }: SubjectOptions & { 
     providerName: 'docker',
     id,
     killAfterBytes: 16 << 20,
+    done: (bytes) => `read ${formatBytes(bytes)}`,
     copyName: 'tar',
     newProvider: () => docker({ socketPath }),
     async create() {

@@ -1,21 +1,45 @@
-// npm run quickstart [-- --prove] [-- --disk]
-//   --prove  flips one bit of the restored copy: the comparison must find it, and this ends with 1
-//   --disk   protects a disk image, also where there is a Docker engine
+// npm run quickstart [-- --prove] [-- --disk] [-- --help]
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { formatDuration } from '@holdfast/core'
 import { findEngine } from './docker-engine.ts'
 import { counted, createReport, named } from './report.ts'
-import { subjectOf } from './setup.ts'
+import { type QuickstartSetup, subjectOf } from './setup.ts'
 import * as steps from './steps.ts'
 import type { Listed } from './subject.ts'
 
-const prove = process.argv.includes('--prove')
+const usage = `npm run quickstart -- [--prove] [--disk]
+  --prove  flips one bit of the restored copy: the comparison must find it, and this ends with 1
+  --disk   protects a disk image, also where there is a Docker engine
+  --help   prints this`
+
+const { prove, disk } = wordsOfUser()
 const interrupted = new AbortController()
-const report = createReport((line) => process.stdout.write(`${line}\n`), interrupted.signal)
+let readerGone = false
+const report = createReport((line) => {
+  if (!readerGone) process.stdout.write(`${line}\n`)
+}, interrupted.signal)
+
+/** Ends the process with 2 at a word that is not known. */
+function wordsOfUser(): { readonly prove: boolean; readonly disk: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: { prove: { type: 'boolean' }, disk: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    })
+    if (values.help) {
+      process.stdout.write(`${usage}\n`)
+      process.exit(0)
+    }
+    return { prove: values.prove === true, disk: values.disk === true }
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage}\n`)
+    process.exit(2)
+  }
+}
 
 async function run(world: steps.World): Promise<string> {
   const { subject } = world
@@ -47,14 +71,16 @@ async function run(world: steps.World): Promise<string> {
 async function main(): Promise<void> {
   const begin = performance.now()
   report.say('Protect something, die in the middle of a backup, lose everything but the backups, restore, compare.')
-  const found = process.argv.includes('--disk') ? { missing: 'asked for by --disk' } : await findEngine()
-  if ('missing' in found) report.say(`What is protected: a disk image (no Docker engine: ${found.missing})`)
+  const found = disk ? undefined : await findEngine()
+  if (found === undefined) report.say('What is protected: a disk image, as --disk asks')
+  else if ('missing' in found) report.say(`What is protected: a disk image (no Docker engine: ${found.missing})`)
   else report.say(`What is protected: a volume of the Docker engine ${found.version} at ${found.socketPath}`)
   const unique = randomBytes(4).toString('hex')
   const folder = join(tmpdir(), `holdfast-quickstart-${unique}`)
-  const setup = { unique, folder, ...('socketPath' in found && { socketPath: found.socketPath }) }
+  const setup = { unique, folder, ...(found !== undefined && 'socketPath' in found && { socketPath: found.socketPath }) }
   const world: steps.World = { setup, subject: subjectOf(setup), report }
-  report.say(`There before: ${counted(await everything(world))}`)
+  report.say(`Of this run, before: ${counted(await everything(world))}`)
+  report.say(`All is removed at the end. By hand, should this be killed: ${byHand(setup)}`)
 
   let last = ''
   const running = (async () => {
@@ -68,7 +94,7 @@ async function main(): Promise<void> {
     await cleanUp(world, running)
     const left = await everything(world)
     report.say()
-    report.say(`There after:  ${counted(left)}`)
+    report.say(`Of this run, after:  ${counted(left)}`)
     for (const thing of named(left)) report.detail(`left behind: ${thing}`)
     if (left.some(({ names }) => names.length > 0)) process.exitCode = 1
   }
@@ -77,12 +103,20 @@ async function main(): Promise<void> {
   if (!last.endsWith(' identical')) process.exitCode = 1
 }
 
+/** How to find what only this run has made. */
+function byHand({ unique, folder, socketPath }: QuickstartSetup): string {
+  if (socketPath === undefined) return `rm -r ${folder}`
+  const filters = [`label=holdfast-quickstart=${unique}`, `label=holdfast.system=quickstart-${unique}`]
+  const client = `docker -H unix://${socketPath}`
+  return `rm -r ${folder}; ${client} ps -a, volume ls, image ls, with --filter ${filters.join(' or ')}`
+}
+
 /** What this run has made, as the platform and the file system show it. */
 async function everything({ setup, subject }: steps.World): Promise<readonly Listed[]> {
   return [...(await subject.listing()), { kind: 'temporary folder', names: existsSync(setup.folder) ? [setup.folder] : [] }]
 }
 
-/** On every way out, also Ctrl-C: ends what runs, then removes what this run has made, and nothing else. */
+/** On every way out, also Ctrl-C, a closed terminal and a closed pipe: ends what runs, then removes what this run has made, and nothing else. */
 async function cleanUp(world: steps.World, running: Promise<void>): Promise<void> {
   world.child?.kill('SIGKILL')
   await steps.stopEngine(world)
@@ -91,11 +125,18 @@ async function cleanUp(world: steps.World, running: Promise<void>): Promise<void
   await rm(world.setup.folder, { recursive: true, force: true })
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort(new Error(`Stopped by ${signal}`)))
+process.stdout.on('error', (error) => {
+  readerGone = true
+  interrupted.abort(error)
+})
+// Who closed standard output has often closed this as well; there is nobody left to tell.
+process.stderr.on('error', () => undefined)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => interrupted.abort(new Error(`Stopped by ${signal}`)))
 try {
   await main()
 } catch (error) {
   if (interrupted.signal.aborted) report.say(`${interrupted.signal.reason.message}; all is removed.`)
   else report.say(error instanceof Error ? `Failed: ${error.stack}` : `Failed: ${String(error)}`)
-  process.exit(interrupted.signal.aborted ? 130 : 2)
+  process.exit(readerGone ? 1 : interrupted.signal.aborted ? 130 : 2)
 }

@@ -11,12 +11,13 @@ export function createReport(write: (line: string) => void, signal: AbortSignal)
     say,
     detail: (text: string) => say(`     ${text}`),
     /** What a run does, while bytes move: a line at most twice a second. */
-    async progress(steps: AsyncIterable<ProgressView>): Promise<void> {
+    async progress(steps: AsyncIterable<ProgressView>, describe = ({ text }: ProgressView) => text): Promise<void> {
       let told = { at: performance.now(), bytes: 0 }
-      for await (const { text, bytes } of steps) {
+      for await (const step of steps) {
+        const { bytes } = step
         if (bytes === told.bytes || performance.now() - told.at < 500) continue
         told = { at: performance.now(), bytes }
-        say(`     ${text}`)
+        say(`     ${describe(step)}`)
       }
     },
     /** Runs one step; the text it resolves with is printed with the time it took. */
@@ -26,7 +27,11 @@ export function createReport(write: (line: string) => void, signal: AbortSignal)
       say()
       say(`${String(++steps).padStart(2)}. ${title}`)
       const came = await work()
-      say(`     ${came.padEnd(width - 5)} ${formatDuration(performance.now() - begin).padStart(8)}`)
+      const time = formatDuration(performance.now() - begin).padStart(8)
+      const room = width - 5
+      // The time keeps its column: beside a long line there is no room for it, so it goes below.
+      if (came.length > room) say(`     ${came}`)
+      say(`     ${(came.length > room ? '' : came).padEnd(room)} ${time}`)
     },
   }
 }

@@ -32,10 +32,10 @@ export async function stopEngine(world: World): Promise<void> {
   world.engine = undefined
 }
 
-export async function protect({ engine, report }: World): Promise<string> {
+export async function protect({ engine, report, subject }: World): Promise<string> {
   if (!engine) throw new Error('no engine')
   const run = engine.runPlan('nightly')
-  await report.progress(run.progress())
+  await report.progress(run.progress(), ({ bytes }) => `has ${subject.done(bytes)}`)
   const [backup] = await run
   if (!backup) throw new Error('the plan names one workload, and there is no backup of it')
   return described(backup)
@@ -57,7 +57,7 @@ export async function killInTheMiddle(world: World): Promise<string> {
   const [bytes, [code, signal]] = await Promise.all([text(child.stdout), once(child, 'close')])
   world.child = undefined
   if (signal !== 'SIGKILL') throw new Error(`the second process was to be killed, but ended with ${code ?? signal}`)
-  world.report.detail(`process ${child.pid} had read ${formatBytes(Number(bytes))} when it was killed (SIGKILL)`)
+  world.report.detail(`process ${child.pid} had ${world.subject.done(Number(bytes))} when it was killed (SIGKILL)`)
   const left = await leftBehind(world)
   for (const thing of named(left)) world.report.detail(`it left ${thing}`)
   return `left behind: ${counted(left)}`

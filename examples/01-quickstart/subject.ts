@@ -10,6 +10,8 @@ export interface Subject {
   readonly id: string
   /** Bytes that a backup has read when it is in the middle of storing them. */
   readonly killAfterBytes: number
+  /** What a backup has done when its progress says this many bytes: ends a sentence that begins with `has`. */
+  done(bytes: number): string
   /** Ending of the files that `saveTo` makes. */
   readonly copyName: 'tar' | 'img'
   /** The provider belongs to one engine, which disposes it: each engine gets a new one. */

@@ -58,9 +58,24 @@ interface Report {
   diagnostics: { category: string; location: { path: string } }[]
 }
 
+/** What biome found, or in words why it found nothing. */
+function reportOf({ stdout, stderr, error }: { stdout: string | null; stderr: string | null; error?: Error }): Report | string {
+  try {
+    return JSON.parse(stdout ?? '')
+  } catch {
+    return `biome gave no report: ${error?.message ?? ''}${stderr ?? ''}${stdout ?? ''}`
+  }
+}
+
 describe('the lint rules', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-lint-'))
   const found = new Map<string, string[]>()
+  // What biome says when it cannot run at all. Thrown by each test: a hook that throws would only have them all skipped.
+  let broken = 'biome has not run'
+  const rulesIn = (path: string): readonly string[] => {
+    if (broken !== '') throw new Error(broken)
+    return found.get(path) ?? []
+  }
 
   beforeAll(() => {
     cpSync(join(root, 'biome.json'), join(folder, 'biome.json'))
@@ -70,16 +85,23 @@ describe('the lint rules', () => {
     }
     const biome = join(root, 'node_modules/.bin/biome')
     const run = spawnSync(biome, ['lint', '--reporter=json', '--max-diagnostics=none', '.'], { cwd: folder, encoding: 'utf8' })
-    const report: Report = JSON.parse(run.stdout)
+    const report = reportOf(run)
+    broken = typeof report === 'string' ? report : ''
+    if (typeof report === 'string') return
     for (const { category, location } of report.diagnostics) found.set(location.path, [...(found.get(location.path) ?? []), category])
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   it.each(refused)('refuse %s', (path, _text, rule) => {
-    expect(found.get(path)).toContain(rule)
+    expect(rulesIn(path)).toContain(rule)
   })
 
   it.each(accepted)('accept %s', (path) => {
-    expect(found.get(path) ?? []).toEqual([])
+    expect(rulesIn(path)).toEqual([])
   })
+})
+
+it('a biome that cannot run is shown in its own words', () => {
+  expect(reportOf({ stdout: '', stderr: 'no such configuration' })).toBe('biome gave no report: no such configuration')
+  expect(reportOf(spawnSync(join(root, 'no-such-biome'), { encoding: 'utf8' }))).toContain('ENOENT')
 })

@@ -242,8 +242,8 @@ const prune: readonly Mutant[] = [
     edits: [
       {
         file: `${engine}/operations/rescan.ts`,
-        find: `    if (seen.state === 'absent' || seen.state === 'dead') gone.push(referenceOf(row))`,
-        replace: `    if (seen.state) gone.push(referenceOf(row))`,
+        find: `    if (now.state === 'absent' || now.state === 'dead') gone.push(referenceOf(row))`,
+        replace: `    if (now.state) gone.push(referenceOf(row))`,
       },
     ],
   },

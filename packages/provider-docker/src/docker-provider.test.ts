@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
@@ -56,6 +56,26 @@ describe('an engine that cannot be reached', () => {
       code: 'ACCESS_DENIED',
       message: expect.stringContaining('/run/x.sock'),
       remedy: expect.stringContaining('group'),
+    })
+  })
+
+  it('a file or a folder in its place is told from an engine that is not running', async () => {
+    const path = await folder()
+    const file = join(path, 'file')
+    await writeFile(file, '')
+    for (const [given, what] of [
+      [path, 'a folder'],
+      [file, 'a file'],
+    ] as const)
+      expect(await rejection(backup(given))).toMatchObject({
+        code: 'UNREACHABLE',
+        retryable: false,
+        message: expect.stringContaining(`${given} is ${what}, not a socket`),
+        remedy: expect.stringContaining('socketPath'),
+      })
+    expect(await rejection(backup(join(file, 'x')))).toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining('no Docker socket'),
     })
   })
 
@@ -250,16 +270,34 @@ describe('options', () => {
       driverOptions: { type: 'nfs' },
     })
   })
+  it('of docker(): a misspelt one is refused with the one that was meant', () => {
+    expect(() => docker({ socketpath: '/x' } as object)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_OPTIONS',
+        message: 'docker: socketpath is not known here; known: socketPath, volumeSizes, requestIdleMs, fillIdleMs',
+        remedy: 'Did you mean "socketPath"?',
+      }),
+    )
+  })
+  it('of docker(): socketPath may begin with unix://, and other addresses are refused', async () => {
+    const [check] = await docker({ socketPath: 'unix:///nowhere/docker.sock' }).check({ signal })
+    expect(check?.details).toMatchObject({ socketPath: '/nowhere/docker.sock' })
+    for (const socketPath of ['tcp://10.0.0.1:2375', 'http://localhost', 'ssh://root:hunter2@host'])
+      expect(() => docker({ socketPath })).toThrow(/^docker: socketPath is "(?!.*hunter2).*": only a unix socket of this host can be used$/)
+    for (const socketPath of ['', 'unix://']) expect(() => docker({ socketPath })).toThrow(/expected the path of a unix socket/)
+  })
   it('a misspelt one is refused with its path and the known ones', () => {
     expect(refused('restore', { replcae: true })).toMatchObject({
       code: 'INVALID_OPTIONS',
-      message: expect.stringContaining('options.replcae'),
-      remedy: expect.stringContaining('replace'),
+      message: 'docker restore options: replcae is not known here; known: replace, driver, driverOptions, labels',
+      remedy: 'Did you mean "replace"?',
     })
     expect(refused('restore', { driverOptions: { size: 7 } })).toMatchObject({
-      message: expect.stringContaining('options.driverOptions.size'),
+      message: expect.stringContaining('driverOptions.size is 7'),
     })
-    expect(refused('backup', { pause: true })).toMatchObject({ message: expect.stringContaining('options.pause') })
+    expect(refused('backup', { pause: true })).toMatchObject({
+      message: expect.stringContaining('docker backup options: pause is not known here'),
+    })
     expect(refused('probe', {})).toMatchObject({ code: 'UNSUPPORTED' })
   })
   it('of the provider itself are strict too', () => {

@@ -1,5 +1,5 @@
 import type { CallOptions, Check, Provider } from '@holdfast/core/spec'
-import { HoldfastError } from '@holdfast/core/spec'
+import { HoldfastError, parseStrict } from '@holdfast/core/spec'
 import * as z from 'zod'
 import { backupVolume } from './backup-volume.ts'
 import { createEngineClient, type EngineClient } from './engine-client.ts'
@@ -10,7 +10,7 @@ import { listLeftovers, undoIntent } from './undo.ts'
 
 /** Where the engine is and what to ask of it. Everything has a default. */
 export interface DockerOptions {
-  /** Unix socket of the Docker engine. Default `/var/run/docker.sock`. */
+  /** Unix socket of the Docker engine, as a path or as `unix://<path>`. Other addresses are refused. Default `/var/run/docker.sock`. */
   readonly socketPath?: string
   /** Measure the size of each volume when workloads are listed: the engine then walks through all of them, which may take minutes. Default false. */
   readonly volumeSizes?: boolean
@@ -20,8 +20,16 @@ export interface DockerOptions {
   readonly fillIdleMs?: number
 }
 
+/** As people know it from DOCKER_HOST. */
+const scheme = /^unix:\/\//i
+const socketPath = z
+  .string()
+  .refine((text) => scheme.test(text) || !/^[a-z][a-z0-9+.-]*:\/\//i.test(text), 'only a unix socket of this host can be used')
+  .refine((text) => text.replace(scheme, '') !== '', 'expected the path of a unix socket')
+  .transform((text) => text.replace(scheme, ''))
+
 const optionsSchema = z.strictObject({
-  socketPath: z.string().min(1).default('/var/run/docker.sock'),
+  socketPath: socketPath.default('/var/run/docker.sock'),
   volumeSizes: z.boolean().default(false),
   requestIdleMs: z.int().min(1).default(60_000),
   fillIdleMs: z.int().min(1).default(900_000),
@@ -44,14 +52,7 @@ const optionsSchema = z.strictObject({
  * const provider = docker({ socketPath: '/var/run/docker.sock' })
  */
 export function docker(options: DockerOptions = {}): Provider {
-  const parsed = optionsSchema.safeParse(options)
-  if (!parsed.success) {
-    const words = parsed.error.issues.map((issue) => `${['docker options', ...issue.path].join('.')}: ${issue.message}`)
-    throw new HoldfastError('INVALID_OPTIONS', `${words.join('; ')}.`, {
-      remedy: `Known options: ${Object.keys(optionsSchema.shape).join(', ')}.`,
-    })
-  }
-  const settings = parsed.data
+  const settings = parseStrict(optionsSchema, options, 'docker')
   const client = createEngineClient(settings)
   return {
     specVersion: 1,

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { HoldfastError } from '@holdfast/core/spec'
 
 /** Where an error came from: the socket, and what was being done in words that end the sentence "while ...". */
@@ -17,18 +18,43 @@ const reasons: Readonly<Record<string, (operation: Operation, cause: unknown) =>
       cause,
       remedy: 'Run as root or as a member of the group that owns the socket (usually "docker").',
     }),
-  ECONNREFUSED: ({ socketPath, what }, cause) =>
-    new HoldfastError('UNREACHABLE', `The Docker engine behind ${socketPath} is not running: the connection was refused (while ${what}).`, {
-      cause,
-      remedy: 'Start the Docker engine (systemctl start docker), then try again.',
-    }),
+  // The kernel refuses a file and a folder with the same words as a socket nobody listens on.
+  ECONNREFUSED: ({ socketPath, what }, cause) => {
+    const instead = insteadOfSocket(socketPath)
+    if (instead !== undefined)
+      return new HoldfastError('UNREACHABLE', `${socketPath} is ${instead}, not a socket (while ${what}).`, {
+        cause,
+        retryable: false,
+        remedy: 'Give the socket of the Docker engine: docker({ socketPath }).',
+      })
+    return new HoldfastError(
+      'UNREACHABLE',
+      `The Docker engine behind ${socketPath} is not running: the connection was refused (while ${what}).`,
+      {
+        cause,
+        remedy: 'Start the Docker engine (systemctl start docker), then try again.',
+      },
+    )
+  },
 }
+
+/** What is at the path when it is no socket. */
+function insteadOfSocket(path: string): string | undefined {
+  try {
+    const found = statSync(path)
+    return found.isSocket() ? undefined : found.isDirectory() ? 'a folder' : 'a file'
+  } catch {
+    return undefined
+  }
+}
+
+const sameAs: Readonly<Record<string, string>> = { EPERM: 'EACCES', ENOTDIR: 'ENOENT' }
 
 /** Of a connection that could not be made or broke. */
 export function connectionError(cause: unknown, operation: Operation): HoldfastError {
   if (HoldfastError.isInstance(cause)) return cause
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  const known = reasons[code] ?? (code === 'EPERM' ? reasons.EACCES : undefined)
+  const known = reasons[sameAs[code] ?? code]
   if (known) return known(operation, cause)
   if (code.startsWith('HPE_'))
     return new HoldfastError(

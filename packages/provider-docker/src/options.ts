@@ -1,4 +1,4 @@
-import { HoldfastError, type Json } from '@holdfast/core/spec'
+import { HoldfastError, type Json, parseStrict } from '@holdfast/core/spec'
 import * as z from 'zod'
 
 const texts = z.record(z.string(), z.string())
@@ -19,24 +19,10 @@ const schemas = { backup: z.strictObject({}), restore: restoreSchema }
 
 /** Strict; `null` and nothing mean no options. */
 export function parseRestoreOptions(input: unknown): RestoreOptions {
-  return parse(restoreSchema, input)
+  return parseStrict(schemas.restore, input ?? {}, 'docker restore options')
 }
 
 export function parseOptions(use: 'backup' | 'restore' | 'probe', input: unknown): Json {
   if (use === 'probe') throw new HoldfastError('UNSUPPORTED', 'Docker volumes cannot be probed yet.', { remedy: 'Leave out the probe.' })
-  return parse<Json>(schemas[use] as z.ZodType<Json>, input)
-}
-
-function parse<T>(schema: z.ZodType<T>, input: unknown): T {
-  const parsed = schema.safeParse(input ?? {})
-  if (parsed.success) return parsed.data
-  const words = parsed.error.issues.map((issue) => {
-    const path = ['options', ...issue.path].join('.')
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${path}.${key}: there is no such option`).join('; ')
-    return `${path}: ${issue.message}`
-  })
-  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
-  throw new HoldfastError('INVALID_OPTIONS', `Options of the Docker provider: ${words.join('; ')}.`, {
-    remedy: known.length > 0 ? `Known options: ${known.join(', ')}.` : 'There are no options here: leave them out.',
-  })
+  return parseStrict(schemas[use] as z.ZodType<Json>, input ?? {}, `docker ${use} options`)
 }

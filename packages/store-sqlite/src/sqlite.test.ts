@@ -33,6 +33,24 @@ function change(sql: string): void {
   database.close()
 }
 
+describe('the options', () => {
+  const given = (wrong: object) => () => sqlite(wrong as SqliteOptions)
+  it('that are not known are refused, with the one that was meant', () => {
+    expect(given({ path: '/x' })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_OPTIONS',
+        message: expect.stringMatching(/^sqlite: path is not known here; known: file, .*; file is missing/),
+        remedy: 'Did you mean "file"?',
+      }),
+    )
+    expect(given({ file: '/x', hostname: 'a' })).toThrow(expect.objectContaining({ remedy: 'Did you mean "hostName"?' }))
+    expect(given({ file: '/x', bogus: 1 })).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('bogus is not known here') }),
+    )
+    expect(given({ file: '', waitMs: -1 })).toThrow(/file is ""; expected a path; waitMs is -1/)
+  })
+})
+
 describe('the catalog file', () => {
   it('can be read by its owner only, its side files too', async () => {
     const store = sqlite({ file })

@@ -1,4 +1,4 @@
-import { type Clock, HoldfastError, type Store } from '@holdfast/core/spec'
+import { type Clock, invalidOptions, type OptionsMistake, type Store, showValue, unknownKeys } from '@holdfast/core/spec'
 import { sqlStore, type Tables } from '@holdfast/store-sql'
 import { Kysely } from 'kysely'
 import { nodeSqlite } from './node-sqlite.ts'
@@ -22,6 +22,8 @@ export interface SqliteOptions {
 }
 
 const defaultWaitMs = 5000
+const known = ['file', 'hostName', 'waitMs', 'clock', 'driver'] satisfies readonly (keyof SqliteOptions)[]
+const alsoFile = { path: 'file', filename: 'file', database: 'file', location: 'file' }
 
 /**
  * The catalog in one SQLite file, for one host; several processes of it may share the file. Each method is one transaction that has reached the disk when its promise
@@ -37,13 +39,22 @@ const defaultWaitMs = 5000
  * const { storeId, epoch } = await store.open({ signal })
  * ```
  */
-export function sqlite({ file, hostName, waitMs = defaultWaitMs, clock, driver = nodeSqlite }: SqliteOptions): Store {
-  if (typeof file !== 'string' || file === '')
-    throw new HoldfastError('INVALID_OPTIONS', `sqlite: file: ${JSON.stringify(file)} is not a path`)
-  if (!(waitMs >= 0)) throw new HoldfastError('INVALID_OPTIONS', `sqlite: waitMs: ${waitMs} is not a number of milliseconds`)
+export function sqlite(options: SqliteOptions): Store {
+  assertOptions(options)
+  const { file, hostName, waitMs = defaultWaitMs, clock, driver = nodeSqlite } = options
   return sqlStore({
     database: new Kysely<Tables>({ dialect: sqliteDialect(() => openFile(file, driver)) }),
     platform: sqlitePlatform({ file, waitMs, clock }),
     ...(hostName !== undefined && { hostName }),
   })
+}
+
+function assertOptions(options: SqliteOptions): void {
+  const mistakes: OptionsMistake[] = [...unknownKeys(options, known, alsoFile)]
+  const { file, waitMs }: Partial<SqliteOptions> = options ?? {}
+  if (file === undefined) mistakes.push({ path: 'file', problem: 'is missing; expected the path of the catalog file' })
+  else if (typeof file !== 'string' || file === '') mistakes.push({ path: 'file', problem: `is ${showValue(file)}; expected a path` })
+  if (waitMs !== undefined && !(typeof waitMs === 'number' && waitMs >= 0))
+    mistakes.push({ path: 'waitMs', problem: `is ${showValue(waitMs)}; expected a number of milliseconds` })
+  if (mistakes.length > 0) throw invalidOptions('sqlite', mistakes)
 }

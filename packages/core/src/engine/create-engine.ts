@@ -2,6 +2,7 @@ import { workloadKey } from '../model/names.ts'
 import type { Plan } from '../model/plan.ts'
 import { parsePlan } from '../model/plan.ts'
 import type { RunInput } from '../model/run-input.ts'
+import type { BackupOutcome } from '../model/run-outcome.ts'
 import { runView } from '../model/run-view.ts'
 import { inProcessScheduler } from '../scheduler/in-process-scheduler.ts'
 import type { CallOptions } from '../spec/blocks.ts'
@@ -119,7 +120,7 @@ async function enqueue(
 
 function runPlan(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<string, Plan>, id: string): ReturnType<Engine['runPlan']> {
   const now = parts.ids.next()
-  const handles = (async () => {
+  const joined = (async () => {
     life.assertNotStopped()
     const plan = codePlans.get(id) ?? (await getPlan(parts.store, id, never))
     const known = [...codePlans.keys()].map((each) => `"${each}"`).join(', ')
@@ -129,7 +130,10 @@ function runPlan(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<st
       input: planInput(id, plan, workload),
     }))
     const runs = await enqueue(parts, life, orders)
-    return runs.map((run) => createRunHandle<never>(parts, run.key, Promise.resolve(run)))
+    return runs.map((run) => ({
+      workload: run.workload ?? run.key,
+      handle: createRunHandle<BackupOutcome>(parts, run.key, Promise.resolve(run)),
+    }))
   })()
-  return joinRunHandles(`${id}/${now}`, handles)
+  return joinRunHandles(`${id}/${now}`, joined)
 }

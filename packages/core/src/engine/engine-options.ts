@@ -1,9 +1,8 @@
 import { systemClock } from '../clock.ts'
 import { randomIds } from '../ids.ts'
 import { silentLogger } from '../logger.ts'
-import { parsePlanId } from '../model/plan.ts'
 import { HoldfastError } from '../spec/errors.ts'
-import { invalidOptions, nearest, type OptionsMistake, showValue } from '../spec/helpers/index.ts'
+import { invalidOptions, type OptionsMistake, showValue, unknownKeys } from '../spec/helpers/index.ts'
 import type { EngineOptions } from './engine.ts'
 import { createEventHub } from './events.ts'
 import type { EngineParts, Identity } from './parts.ts'
@@ -23,9 +22,8 @@ export function parseEngineOptions(options: EngineOptions): {
   /** Aborts `parts.gone`. */
   abandon(reason: unknown): void
 } {
-  const mistakes = [...unknownKeys(options), ...missingKeys(options), ...badNumbers(options), ...badNames(options)]
+  const mistakes = [...strangeKeys(options), ...missingKeys(options), ...badNumbers(options), ...badNames(options)]
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
-  parsePlanId(options.name)
   let identity: Identity | undefined
   const gone = new AbortController()
   const { clock = systemClock, ids = randomIds, logger = silentLogger } = options
@@ -67,13 +65,12 @@ export function parseEngineOptions(options: EngineOptions): {
   }
 }
 
-function unknownKeys(options: EngineOptions): readonly OptionsMistake[] {
-  const known = [...required, ...optional, ...Object.keys(numbers)]
-  return Object.keys(options).flatMap((key) => {
-    if (known.includes(key)) return []
-    const meant = nearest(key, known)
-    return [{ path: key, problem: 'is not an option', ...(meant !== undefined && { meant }) }]
-  })
+function strangeKeys(options: EngineOptions): readonly OptionsMistake[] {
+  const inRetry = unknownKeys(options.retry ?? {}, Object.keys(retryNumbers))
+  return [
+    ...unknownKeys(options, [...required, ...optional, ...Object.keys(numbers)]),
+    ...inRetry.map((mistake) => ({ ...mistake, path: mistake.path === '' ? 'retry' : `retry.${mistake.path}` })),
+  ]
 }
 
 function missingKeys(options: EngineOptions): readonly OptionsMistake[] {
@@ -92,11 +89,16 @@ function badNumbers(options: EngineOptions): readonly OptionsMistake[] {
   })
 }
 
+const isName = (name: unknown): boolean => typeof name === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(name)
+const rule = 'use at most 63 lower-case letters, digits and hyphens, and begin with a letter or digit'
+
 /** Names of plug-ins appear in keys and paths: the first slash of `<provider>/<id>` must part them. */
 function badNames(options: EngineOptions): readonly OptionsMistake[] {
-  return (['repositories', 'providers', 'notifiers'] as const).flatMap((kind) =>
+  const ofPlugIns = (['repositories', 'providers', 'notifiers'] as const).flatMap((kind) =>
     Object.keys(options[kind] ?? {})
-      .filter((name) => !/^[a-z0-9][a-z0-9-]*$/.test(name))
-      .map((name) => ({ path: `${kind}.${name}`, problem: 'is not a name: use lower-case letters, digits and hyphens' })),
+      .filter((name) => !isName(name))
+      .map((name) => ({ path: `${kind}.${name}`, problem: `is not a name: ${rule}` })),
   )
+  if (options.name === undefined || isName(options.name)) return ofPlugIns
+  return [{ path: 'name', problem: `is ${showValue(options.name)}: ${rule}` }, ...ofPlugIns]
 }

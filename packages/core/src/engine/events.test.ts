@@ -32,3 +32,15 @@ test('a listener that was taken off hears nothing', () => {
   hub.emit('warning', warning)
   expect(heard).toEqual([])
 })
+
+test('a name that is no event is refused, with the one that was meant', () => {
+  const hub = createEventHub(recordingLogger())
+  for (const call of ['on', 'off'] as const)
+    expect(() => hub[call]('waring' as 'warning', () => undefined)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_OPTIONS',
+        message: expect.stringMatching(new RegExp(`^engine\\.${call}: name is "waring"; allowed: .*"run-queued".*"warning"`)),
+        remedy: 'Did you mean "warning"?',
+      }),
+    )
+})

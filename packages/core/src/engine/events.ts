@@ -1,4 +1,5 @@
 import { EventEmitter } from 'eventemitter3'
+import { invalidOptions, nearest, showValue } from '../spec/helpers/index.ts'
 import type { Logger } from '../spec/logger.ts'
 import type { RunState } from '../spec/store.ts'
 import { errorText } from './error-text.ts'
@@ -33,6 +34,28 @@ export type EventName = keyof EngineEvents
 /** Hears one kind of event. What it returns is not used; a promise that rejects is treated like a throw. */
 export type EventListener<Name extends EventName> = (event: EngineEvents[Name]) => void
 
+/** A record, so that the compiler finds a name that is left out. */
+const names: { readonly [Name in EventName]: true } = {
+  'run-queued': true,
+  'run-started': true,
+  'run-retried': true,
+  'run-finished': true,
+  'point-committed': true,
+  'point-deleted': true,
+  'point-damaged': true,
+  'undo-failed': true,
+  warning: true,
+}
+
+/** A misspelt name would never be heard, and nobody would miss it. */
+function assertEventName(call: 'on' | 'off', name: unknown): void {
+  if (typeof name === 'string' && Object.hasOwn(names, name)) return
+  const known = Object.keys(names)
+  const meant = typeof name === 'string' ? nearest(name, known) : undefined
+  const problem = `is ${showValue(name)}; allowed: ${known.map((each) => `"${each}"`).join(', ')}`
+  throw invalidOptions(`engine.${call}`, [{ path: 'name', problem, ...(meant !== undefined && { meant }) }])
+}
+
 /** Listeners are guests: one that throws becomes a warning in the log and never a failed backup. */
 export interface EventHub {
   on<Name extends EventName>(name: Name, listener: EventListener<Name>): void
@@ -48,6 +71,7 @@ export function createEventHub(logger: Logger): EventHub {
   }
   return {
     on(name, listener) {
+      assertEventName('on', name)
       const guarded = (event: unknown) => {
         try {
           const answer = (listener as (event: unknown) => unknown)(event)
@@ -63,6 +87,7 @@ export function createEventHub(logger: Logger): EventHub {
       emitter.on(name, guarded)
     },
     off(name, listener) {
+      assertEventName('off', name)
       const guarded = listeners.get(name)?.get(listener)
       if (guarded) emitter.off(name, guarded)
       listeners.get(name)?.delete(listener)

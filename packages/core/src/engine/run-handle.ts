@@ -1,9 +1,10 @@
 import type { ProgressView } from '../model/run-view.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { type ErrorCode, errorCodes } from '../spec/error-codes.ts'
-import { HoldfastError } from '../spec/errors.ts'
+import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
 import type { Run } from '../spec/store.ts'
+import { errorText } from './error-text.ts'
 import type { EngineParts } from './parts.ts'
 
 /**
@@ -78,32 +79,52 @@ async function* progressOf(parts: EngineParts, created: Promise<Run>, options: C
   }
 }
 
+/** One of several runs under one handle. */
+export interface JoinedRun<Result> {
+  readonly workload: string
+  readonly handle: RunHandle<Result>
+}
+
 /** Several runs under one handle: the runs of a plan, one for each workload. */
-export function joinRunHandles<Result>(key: string, handles: Promise<readonly RunHandle<Result>[]>): RunHandle<readonly Result[]> {
-  handles.catch(() => undefined)
+export function joinRunHandles<Result>(key: string, runs: Promise<readonly JoinedRun<Result>[]>): RunHandle<readonly Result[]> {
+  runs.catch(() => undefined)
   let result: Promise<readonly Result[]> | undefined
   const ended = () => {
-    result ??= handles.then(async (all) => await allOf(all))
+    result ??= runs.then(async (all) => await allOf(all))
     return result
   }
   return {
     key,
     async *progress() {
-      for (const handle of await handles) yield* handle.progress()
+      for (const { handle } of await runs) yield* handle.progress()
     },
     async cancel(reason) {
-      await Promise.all((await handles).map((handle) => handle.cancel(reason)))
+      await Promise.all((await runs).map(({ handle }) => handle.cancel(reason)))
     },
     // biome-ignore lint/suspicious/noThenProperty: a handle is awaited for its result; this is what makes it a PromiseLike.
     then: (fulfilled, rejected) => ended().then(fulfilled, rejected),
   }
 }
 
-/** Waits for all, so that one failure does not hide how the others ended; then throws the first. */
-async function allOf<Result>(handles: readonly RunHandle<Result>[]): Promise<readonly Result[]> {
-  const settled = await Promise.allSettled(handles)
-  return settled.map((each) => {
-    if (each.status === 'rejected') throw each.reason
-    return each.value
+/** Waits for all, so that one failure does not hide how the others ended; then throws the first, with what became of the others in its details. */
+async function allOf<Result>(runs: readonly JoinedRun<Result>[]): Promise<readonly Result[]> {
+  const settled = await Promise.allSettled(runs.map(({ handle }) => handle))
+  const outcomes = settled.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  const failed = runs.flatMap(({ workload, handle: { key } }, index) => {
+    const each = settled[index]
+    return each?.status === 'rejected' ? [{ workload, key, reason: each.reason as unknown }] : []
+  })
+  const [first] = failed
+  if (!first) return outcomes
+  if (runs.length === 1) throw first.reason
+  const failures = failed.map(({ workload, key, reason }) => ({ workload, key, code: codeOf(reason) ?? null, message: wordsOf(reason) }))
+  const known = HoldfastError.isInstance(first.reason) ? first.reason : undefined
+  const message = `${failed.length} of ${runs.length} workloads failed; ${first.workload}: ${wordsOf(first.reason)}`
+  throw new HoldfastError(known?.code ?? 'RUN_FAILED', message, {
+    cause: first.reason,
+    ...(known && { remedy: known.remedy, retryable: known.retryable }),
+    details: { outcomes: outcomes as readonly Json[], failures },
   })
 }
+
+const wordsOf = (reason: unknown): string => (reason instanceof Error ? reason.message : errorText(reason))

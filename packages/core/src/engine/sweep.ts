@@ -33,8 +33,8 @@ async function tolerant(parts: EngineParts, where: string, options: CallOptions,
     await body()
   } catch (error) {
     options.signal.throwIfAborted()
-    const message = `What was left behind in ${where} could not be removed now.`
-    parts.logger.warn(message, { error: errorText(error) })
+    const message = `${where} was not looked at for leftovers: ${error instanceof Error ? error.message : errorText(error)}`
+    parts.logger.warn(message, { code: 'SWEEP_FAILED' })
     parts.events.emit('warning', { code: 'SWEEP_FAILED', message, cause: error })
   }
 }

@@ -61,6 +61,11 @@ describe('plan', () => {
   it.each(['schedule', 'retention', 'verify'])('says that %s is not supported yet', (part) => {
     expect(refusal({ ...plan, [part]: {} }).message).toBe(`plan "nightly": ${part} is not supported yet in this version`)
   })
+  it.each(['schedule', 'retention'])('says what to do instead of %s', (part) => {
+    const remedy = 'Leave it out and call engine.runPlan() from your own timer; schedules come later.'
+    expect(refusal({ ...plan, [part]: {} }).remedy).toBe(remedy)
+    expect(refusal({ ...plan, schedule: {}, retention: {} }).remedy).toBe(remedy)
+  })
   it('says that other kinds are not supported yet', () => {
     expect(refusal({ ...plan, kind: 'replication' }).message).toContain('kind "replication" is not supported yet')
     expect(refusal({ ...plan, kind: 'bakcup' }).remedy).toBe('Did you mean "backup"?')

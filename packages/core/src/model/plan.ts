@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { invalidOptions, parseStrict } from '../spec/helpers/parse-options.ts'
+import { invalidOptions, type OptionsMistake, parseStrict } from '../spec/helpers/parse-options.ts'
 import type { Json } from '../spec/json.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
 import type { Compression } from './manifest-types.ts'
@@ -31,6 +31,9 @@ export interface Plan {
 
 /** Parts of a plan that are designed but not built: worth a better answer than "not known". */
 const laterParts = ['schedule', 'retention', 'verify', 'copy', 'chain', 'replication', 'labels', 'notify'] as const
+const later = 'is not supported yet in this version'
+const timer = 'Leave it out and call engine.runPlan() from your own timer; schedules come later.'
+const byHand: { readonly [part: string]: string } = { schedule: timer, retention: timer }
 const laterKinds = ['replication', 'snapshot'] as const
 
 const planSchema = z.strictObject({
@@ -66,8 +69,8 @@ function refuseLater(input: Json, subject: string): void {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return
   const { kind } = input as { readonly [name: string]: Json }
   const parts = laterParts.filter((part) => Object.hasOwn(input, part))
-  const mistakes = parts.map((part) => ({ path: part as string, problem: 'is not supported yet in this version' }))
-  if (laterKinds.some((later) => later === kind)) mistakes.push({ path: 'kind', problem: `"${kind}" is not supported yet in this version` })
+  const mistakes: OptionsMistake[] = parts.map((part) => ({ path: part, problem: later, remedy: byHand[part] ?? 'Leave it out.' }))
+  if (laterKinds.some((each) => each === kind)) mistakes.push({ path: 'kind', problem: `"${kind}" ${later}` })
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
 }
 

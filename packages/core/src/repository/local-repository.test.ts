@@ -37,6 +37,18 @@ describe('local repository: its folder', () => {
     )
   })
 
+  it('is named when it is misspelt; what is not an option is refused', () => {
+    const given = (options: object) => () => localRepository(options as { folder: string })
+    expect(given({ path: '/srv/backup' })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_OPTIONS',
+        message: expect.stringMatching(/^localRepository: path is not known here; known: folder, .*; folder is missing/),
+        remedy: 'Did you mean "folder"?',
+      }),
+    )
+    expect(given({ folder, bogus: 1 })).toThrow(expect.objectContaining({ message: expect.stringContaining('bogus is not known here') }))
+  })
+
   it('is missed by every call when it is not there, and made by none but the put of repository.json', async () => {
     await rm(folder, { recursive: true })
     const calls = [

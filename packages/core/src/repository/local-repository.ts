@@ -4,6 +4,7 @@ import { randomIds } from '../ids.ts'
 import type { Clock, Ids } from '../spec/clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { FileSystem } from '../spec/file-system.ts'
+import { invalidOptions, type OptionsMistake, showValue, unknownKeys } from '../spec/helpers/index.ts'
 import type { Repository } from '../spec/repository.ts'
 import { localAlias, localDeleteFile, localDeleteTree } from './local-delete.ts'
 import { localFolder } from './local-folder.ts'
@@ -49,9 +50,7 @@ export interface LocalRepositoryOptions {
  * ```
  */
 export function localRepository(options: LocalRepositoryOptions): Repository {
-  if (typeof options.folder !== 'string' || !isAbsolute(options.folder)) {
-    throw new HoldfastError('INVALID_OPTIONS', `localRepository: folder must be an absolute path, not ${JSON.stringify(options.folder)}`)
-  }
+  assertOptions(options)
   const clock = options.clock ?? systemClock
   const ids = options.ids ?? randomIds
   const folder = localFolder(resolve(options.folder), options.fileSystem ?? nodeFileSystem())
@@ -85,4 +84,16 @@ export function localRepository(options: LocalRepositoryOptions): Repository {
       localAlias(folder, checkPath(path), checkPath(target), random, call).catch(mapped(`make the alias '${path}'`)),
     async [Symbol.asyncDispose]() {},
   }
+}
+
+const known = ['folder', 'fileSystem', 'clock', 'ids'] satisfies readonly (keyof LocalRepositoryOptions)[]
+const alsoFolder = { path: 'folder', directory: 'folder', dir: 'folder', root: 'folder' }
+
+function assertOptions(options: LocalRepositoryOptions): void {
+  const mistakes: OptionsMistake[] = [...unknownKeys(options, known, alsoFolder)]
+  const { folder }: Partial<LocalRepositoryOptions> = options ?? {}
+  if (folder === undefined) mistakes.push({ path: 'folder', problem: 'is missing; expected an absolute path' })
+  else if (typeof folder !== 'string' || !isAbsolute(folder))
+    mistakes.push({ path: 'folder', problem: `is ${showValue(folder)}; expected an absolute path` })
+  if (mistakes.length > 0) throw invalidOptions('localRepository', mistakes)
 }

@@ -41,7 +41,7 @@ export const errorCodes = {
   FOREIGN_HOST: {
     meaning: 'The catalog file belongs to another host.',
     retryable: false,
-    remedy: 'Use one catalog file per host; for several hosts use PostgreSQL.',
+    remedy: 'Use one catalog file per host.',
   },
   FOREIGN_OWNER: {
     meaning: 'The repository is owned by another catalog. It can be read, not changed.',

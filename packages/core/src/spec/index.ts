@@ -38,6 +38,7 @@ export {
   type TarScanner,
   type TarScannerOptions,
   throwIfAborted,
+  unknownKeys,
   withDeadline,
 } from './helpers/index.ts'
 export type { Json } from './json.ts'
@@ -75,4 +76,5 @@ export type {
   StoredIntent,
   StoreTime,
 } from './store.ts'
+export { type WarningCode, warningCodes } from './warning-codes.ts'
 export type { Machine, Workload, WorkloadRef } from './workload.ts'

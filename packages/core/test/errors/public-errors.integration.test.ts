@@ -109,7 +109,12 @@ describe('errors of a platform', () => {
     const engine = await world.engine({ providers: { docker: docker(options) }, plans: {} })
     const restoring = engine.restore({ provider: 'docker', id: 'shop-db' }, { options: { replce: true } })
     const error = await rejection(restoring)
-    check('misspelt provider option', error, { code: 'INVALID_OPTIONS', message: ['replce', 'Docker'], remedy: /replace/ }, world)
+    check(
+      'misspelt provider option',
+      error,
+      { code: 'INVALID_OPTIONS', message: ['replce', 'docker restore options'], remedy: /Did you mean "replace"/ },
+      world,
+    )
   })
 })
 
@@ -203,7 +208,10 @@ describe('errors of a repository', () => {
     const error = await rejection(engine.runPlan('nightly'))
     const { owner } = JSON.parse(await readFile(join(world.repositoryFolder, 'repository.json'), 'utf8'))
     const told = { code: 'FOREIGN_OWNER', message: ['"main"', owner], remedy: new RegExp(`takeOver: '${owner}'`) }
-    check('foreign owner', error, told, world)
+    check('foreign owner', error, told, world, [
+      [owner, '<other catalog>'],
+      [/this catalog is ([0-9a-f]+)/.exec(error.message)?.[1] ?? 'no id', '<this catalog>'],
+    ])
   })
 
   it('manifest edited by hand', async () => {

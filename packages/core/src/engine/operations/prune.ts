@@ -1,4 +1,4 @@
-import { manifestPath, parseRepositoryPath } from '../../model/names.ts'
+import { isoTime, manifestPath, parseRepositoryPath, pointOf } from '../../model/names.ts'
 import type { PruneInput } from '../../model/run-input.ts'
 import type { PruneOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
@@ -11,8 +11,9 @@ import { removeDeadFiles, removeFlagFiles } from '../dead-files.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { requireOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
+import { readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
-import { planPrune } from '../prune-plan.ts'
+import { needed, planPrune } from '../prune-plan.ts'
 import { strangerBecause, syncWorkload } from './rescan.ts'
 
 const casTries = 20
@@ -68,9 +69,31 @@ async function condemn(
     if (plan.length === 0) return
     const { repositoryId } = await requireOwnership(parts, repository, options)
     if (await learnUnknown(parts, attempt, { repository, workload, repositoryId, catalog, plan }, options)) continue
+    await refuseFlagged(parts, repository, plan, attempt.storeNow(), options)
     if (await parts.store.points.condemn(attempt.lease, repository, workload, catalog.version, plan, options)) return
   }
   throw new HoldfastError('STORE_BUSY', `The points of ${workload} in "${repository}" change faster than they can be condemned.`)
+}
+
+/**
+ * The flag files decide, not only what the catalog remembers of them: a database that was rolled back may have forgotten a pin. One that is set after
+ * this reading changes the catalog version, and then nothing is condemned.
+ */
+async function refuseFlagged(
+  parts: EngineParts,
+  repository: string,
+  plan: readonly ManifestRef[],
+  now: number,
+  options: CallOptions,
+): Promise<void> {
+  for (const folder of new Set(plan.map((each) => each.folder))) {
+    const { flags, damaged } = await readPointFlags(repositoryNamed(parts, repository), folder, options)
+    const unreadable = damaged.find(({ flag }) => flag === 'pin' || flag === 'hold')
+    if (unreadable) throw needed(pointOf({ folder }), `its ${unreadable.flag}.json cannot be read: ${unreadable.error.message}`)
+    if (flags.pin !== undefined) throw needed(pointOf({ folder }), `it is pinned: ${flags.pin}`)
+    if (flags.holdUntil !== undefined && flags.holdUntil > now)
+      throw needed(pointOf({ folder }), `it is held until ${isoTime(flags.holdUntil)}`)
+  }
 }
 
 interface UnknownSearch {

@@ -16,6 +16,7 @@ import {
   parseStrict,
   showValue,
   throwIfAborted,
+  unknownKeys,
   withDeadline,
 } from './index.ts'
 
@@ -228,6 +229,17 @@ describe('options', () => {
     [{ 'odd key': 'x' }, 'docker options: ["odd key"] is "x"; expected number | Mend the value at the path shown.'],
     [null, 'docker options: the value is null; expected object | Mend the value at the path shown.'],
   ])('%j', (input, expected) => expect(message(input)).toBe(expected))
+
+  it('that no schema is written for have their strange keys told in the same words', () => {
+    expect(unknownKeys({ file: 1, waitMS: 1 }, ['file', 'waitMs'])).toEqual([
+      { path: 'waitMS', problem: 'is not known here; known: file, waitMs', meant: 'waitMs' },
+    ])
+    expect(unknownKeys({ path: 1 }, ['file'], { path: 'file' })).toMatchObject([{ path: 'path', meant: 'file' }])
+    expect(unknownKeys({ toString: 1 }, ['file'], { path: 'file' })).toEqual([
+      { path: 'toString', problem: 'is not known here; known: file' },
+    ])
+    expect(unknownKeys(undefined, ['file'])).toEqual([{ path: '', problem: 'is undefined; expected object' }])
+  })
 
   it('hide what may be a secret', () => {
     expect(message({ password: 'hunter2' })).toContain('password is (hidden)')

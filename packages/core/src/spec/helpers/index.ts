@@ -11,6 +11,7 @@ export {
   parseStrict,
   pathText,
   showValue,
+  unknownKeys,
 } from './parse-options.ts'
 export { type Pull, pullFrom } from './pull.ts'
 export { assertSafeName, assertSafePath } from './safe-name.ts'

@@ -43,16 +43,24 @@ export interface OptionsMistake {
   readonly path: string
   readonly problem: string
   readonly meant?: string
+  /** How to mend this one mistake, when there is more to say than the word that was meant. */
+  readonly remedy?: string
 }
 
 /** The error of {@link parseStrict}, for checks that no schema expresses. At most five mistakes are told. */
 export function invalidOptions(subject: string, mistakes: readonly OptionsMistake[]): HoldfastError {
   const told = mistakes.slice(0, 5)
   const more = mistakes.length > told.length ? `; and ${mistakes.length - told.length} more` : ''
-  const meant = told.filter((mistake) => mistake.meant !== undefined).map((mistake) => `Did you mean "${mistake.meant}"?`)
+  const remedies = told.flatMap(({ meant, remedy }) => [
+    ...(meant === undefined ? [] : [`Did you mean "${meant}"?`]),
+    ...(remedy === undefined ? [] : [remedy]),
+  ])
   const details: Json = { mistakes: told.map(({ path, problem, meant }) => ({ path, problem, ...(meant !== undefined && { meant }) })) }
   const message = `${subject}: ${told.map(({ path, problem }) => `${path === '' ? 'the value' : path} ${problem}`).join('; ')}${more}`
-  return new HoldfastError('INVALID_OPTIONS', message, { details, ...(meant.length > 0 && { remedy: meant.join(' ') }) })
+  return new HoldfastError('INVALID_OPTIONS', message, {
+    details,
+    ...(remedies.length > 0 && { remedy: [...new Set(remedies)].join(' ') }),
+  })
 }
 
 function explain(issue: OptionsIssue, input: unknown, schema: unknown): readonly OptionsMistake[] {
@@ -73,6 +81,24 @@ function explain(issue: OptionsIssue, input: unknown, schema: unknown): readonly
   if (value === undefined && issue.code === 'invalid_type') return [{ path, problem: `is missing; expected ${expected}` }]
   if (issue.code === 'invalid_type') return [{ path, problem: `${is}; expected ${expected}` }]
   return [{ path, problem: `${is}: ${issue.message}` }]
+}
+
+/**
+ * The keys of an options object that are not in `known`, in the words of {@link parseStrict}: for options that hold functions and objects, which no
+ * schema is written for. `also` maps words that people try to the key they mean, where spelling alone would not tell.
+ */
+export function unknownKeys(
+  options: unknown,
+  known: readonly string[],
+  also: { readonly [word: string]: string } = {},
+): readonly OptionsMistake[] {
+  if (typeof options !== 'object' || options === null) return [{ path: '', problem: `is ${showValue(options)}; expected object` }]
+  return Object.keys(options).flatMap((key) => {
+    if (known.includes(key)) return []
+    const mistake = unknownKey(pathText([key]), key, known)
+    const meant = mistake.meant ?? (Object.hasOwn(also, key) ? also[key] : undefined)
+    return [{ ...mistake, ...(meant !== undefined && { meant }) }]
+  })
 }
 
 function unknownKey(path: string, key: string, known: readonly string[]): OptionsMistake {
