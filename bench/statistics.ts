@@ -42,17 +42,17 @@ export function median(values: readonly number[]): number {
  * Runs each program once per round, and begins each round with another one, so that what the machine does besides meets all alike.
  * The costs come by program, in the order of the rounds.
  */
-export async function interleaved<Name extends string>(
+export async function interleaved<Programs extends { readonly [name: string]: (round: number) => Promise<Cost> }>(
   rounds: number,
-  programs: { readonly [name in Name]: (round: number) => Promise<Cost> },
-): Promise<{ readonly [name in Name]: readonly Cost[] }> {
-  const names = Object.keys(programs) as Name[]
-  const costs = Object.fromEntries(names.map((name) => [name, []])) as unknown as { [name in Name]: Cost[] }
+  programs: Programs,
+): Promise<{ readonly [Name in keyof Programs]: readonly Cost[] }> {
+  const entries = Object.entries(programs)
+  const costs = new Map<string, Cost[]>(entries.map(([name]) => [name, []]))
   for (let round = 0; round < rounds; round++) {
-    const first = round % names.length
-    for (const name of [...names.slice(first), ...names.slice(0, first)]) costs[name].push(await programs[name](round))
+    const first = round % entries.length
+    for (const [name, program] of [...entries.slice(first), ...entries.slice(0, first)]) costs.get(name)?.push(await program(round))
   }
-  return costs
+  return Object.fromEntries(costs) as unknown as { readonly [Name in keyof Programs]: readonly Cost[] }
 }
 
 /** The line that compares two programs of the same rounds. */

@@ -5,6 +5,7 @@ import { createEngine, formatBytes, localRepository } from '@holdfast/core'
 import { docker } from '@holdfast/provider-docker'
 import { sqlite } from '@holdfast/store-sqlite'
 
+// The folder must exist: mkdir -p /srv/backup
 const [volume = 'shop-db', folder = '/srv/backup', socketPath = '/var/run/docker.sock'] = process.argv.slice(2)
 
 const engine = await createEngine({
@@ -26,6 +27,7 @@ try {
   const { findings } = await engine.verify({ repository: 'main' }) // reads every stored byte again
   console.log(findings.length === 0 ? 'every point is whole' : findings)
 
+  // A second run of this program ends here with NAME_TAKEN: remove the copy first, or give another name.
   const copy = await engine.restore({ provider: 'docker', id: volume }, { name: `${volume}-restored` })
   console.log(`restored ${copy.point} as the volume ${copy.workload}`)
 } finally {

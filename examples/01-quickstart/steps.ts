@@ -35,7 +35,7 @@ export async function stopEngine(world: World): Promise<void> {
 export async function protect({ engine, report, subject }: World): Promise<string> {
   if (!engine) throw new Error('no engine')
   const run = engine.runPlan('nightly')
-  await report.progress(run.progress(), ({ bytes }) => `has ${subject.done(bytes)}`)
+  await report.progress(run.progress(), ({ bytes, bytesPerSecond }) => `has ${subject.done(bytes)}, ${formatBytes(bytesPerSecond)}/s`)
   const [backup] = await run
   if (!backup) throw new Error('the plan names one workload, and there is no backup of it')
   return described(backup)

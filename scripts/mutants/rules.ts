@@ -316,8 +316,8 @@ async function step(game: Game): Promise<void> {
     edits: [
       {
         file: `${engine}/settle.ts`,
-        find: `intents.map((each) => (isOpen(each) && !failed.includes(each) ? { ...each, until } : each))`,
-        replace: `intents.filter((each) => until > 0 && !(isOpen(each) && !failed.includes(each)))`,
+        find: `intents.map((each) => (isOpen(each) && undone(each) ? { ...each, until } : each))`,
+        replace: `intents.filter((each) => until > 0 && !(isOpen(each) && undone(each)))`,
       },
     ],
   },

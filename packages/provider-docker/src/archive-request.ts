@@ -13,7 +13,8 @@ export interface ArchiveRequest extends CallOptions {
   readonly what: string
 }
 
-const socketBufferBytes = 64 * 1024
+/** More than the kernel holds for one connection: a reader that comes late takes all of it at once. */
+const socketBufferBytes = 256 * 1024
 
 /**
  * A GET with a body of gigabytes, on a connection of its own. Resolves with the head of the answer. Every byte is read into the same buffers again,

@@ -135,7 +135,10 @@ export interface Engine extends AsyncDisposable {
   idle(options?: Partial<CallOptions>): Promise<void>
   /** Settles what dead processes have left, then removes leftovers from platforms and repositories. `start` does it first. May be called at any time. */
   recover(): Promise<void>
-  /** Runs a plan now: one backup for each of its workloads. NOT_FOUND if there is no such plan. */
+  /**
+   * Runs a plan now: one backup for each of its workloads. NOT_FOUND if there is no such plan. All are waited for; when some of several fail, the error
+   * is that of the first, and its `details` hold `outcomes` (of those that succeeded) and `failures` (`{ workload, key, code, message }`).
+   */
   runPlan(id: string): RunHandle<readonly BackupOutcome[]>
   /** Brings a workload back: by default from its newest good point, under its old name, onto the provider it came from. */
   restore(workload: WorkloadRef, options?: RestoreOptions): RunHandle<RestoreOutcome>

@@ -6,7 +6,7 @@ import { errorText } from './error-text.ts'
 import { executeRun } from './execute.ts'
 import { keepOwnLeases } from './hold.ts'
 import { readOwnership, requireOwnership, rolledBack, writeOwner } from './ownership.ts'
-import { type EngineParts, type Identity, offersOf } from './parts.ts'
+import { type EngineParts, type Identity, offersOf, repositoryNamed } from './parts.ts'
 import { runRequest } from './requests.ts'
 import { sweep } from './sweep.ts'
 
@@ -95,7 +95,11 @@ export async function claimRepositories(
 async function claim(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile | undefined> {
   const ownership = await readOwnership(parts, name, options)
   if (ownership.state === 'new') return await requireOwnership(parts, name, options)
-  if (ownership.state === 'ours') return ownership.file
+  if (ownership.state === 'ours') {
+    // Whoever wrote it may have died before it was durable.
+    await repositoryNamed(parts, name).sync('', options)
+    return ownership.file
+  }
   if (ownership.state === 'foreign') {
     const message = `Repository "${name}" is owned by another catalog, ${ownership.file.owner}: it is only read.`
     parts.logger.warn(message)

@@ -15,9 +15,10 @@ import { plainResult, type Success } from '../finish.ts'
 import { requireReadable, requireRepository, writeOwner } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { readPointFlags } from '../point-flags.ts'
-import { readNumber } from '../point-folder.ts'
+import { type NumberState, readNumber } from '../point-folder.ts'
 
 const casTries = 20
+const mediaErrors: ReadonlySet<string> = new Set(['READ_FAILED', 'REPOSITORY_FAILED'])
 /** What `takeOver` says of a repository whose owner cannot be read. */
 const damagedOwner = 'damaged'
 
@@ -111,7 +112,7 @@ async function workloadOf(
 ): Promise<string | undefined> {
   for (const [folder, numbers] of points) {
     for (const number of numbers) {
-      const seen = await readNumber(repositoryNamed(parts, repository), { repository, folder, number }, options)
+      const seen = await readOrTell(repositoryNamed(parts, repository), { repository, folder, number }, options)
       if (seen.state === 'live' && livesIn(seen.manifest.workload, home)) return workloadKey(seen.manifest.workload)
     }
   }
@@ -167,7 +168,7 @@ async function readHome(
       ...damaged.map(({ flag, error }) => ({ point: pointOf({ folder }), file: flagPath(folder, flag), message: error.message })),
     )
     for (const number of manifests) {
-      const seen = await readNumber(storage, { repository, folder, number }, options)
+      const seen = await readOrTell(storage, { repository, folder, number }, options)
       const stranger = seen.state === 'live' ? strangerBecause(seen.manifest, where) : undefined
       if (seen.state === 'live' && stranger === undefined) rows.push({ ...pointRow(repository, seen.manifest), flags })
       const problem = seen.state === 'damaged' ? seen.error.message : stranger
@@ -205,8 +206,18 @@ async function provenGone(
   const seen = new Set(present.map(pathOf))
   for (const row of catalog.points) {
     if (row.condemned || seen.has(pathOf(row))) continue
-    const now = await readNumber(repositoryNamed(parts, repository), row, options)
+    const now = await readOrTell(repositoryNamed(parts, repository), row, options)
     if (now.state === 'absent' || now.state === 'dead') gone.push(referenceOf(row))
   }
   return gone
+}
+
+/** A bad block under one manifest must not hide all the other points: it is a finding, and its row stays. */
+async function readOrTell(storage: Repository, reference: ManifestRef, options: CallOptions): Promise<NumberState> {
+  try {
+    return await readNumber(storage, reference, options)
+  } catch (error) {
+    if (!HoldfastError.isInstance(error) || !mediaErrors.has(error.code)) throw error
+    return { state: 'damaged', error }
+  }
 }

@@ -2,7 +2,7 @@ import { manifestPath, workloadKey } from '../../model/names.ts'
 import type { RestoreInput } from '../../model/run-input.ts'
 import type { RestoreOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
-import { HoldfastError } from '../../spec/errors.ts'
+import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import type { RestoreResult } from '../../spec/restore.ts'
 import { createRestoreSource } from '../../transfer/index.ts'
 import type { Attempt } from '../attempt.ts'
@@ -23,11 +23,10 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
   const provider = providerNamed(parts, providerName)
   const { system, plan, run } = attempt.mark
   const delivered = await provider.delivered?.({ system, plan, run }, options)
-  if (delivered) return { result: deliveredResult(attempt.run, delivered), kept: everyIntent(attempt) }
+  if (delivered) return { result: deliveredResult(attempt.run, delivered) }
 
   await requireReadable(parts, input.repository, options)
-  const chain = await chooseChain(parts, input, options)
-  await attempt.aim({ reads: chain.map((point) => referenceOf(point.current)) }, options)
+  const chain = await holdChain(parts, attempt, input, options)
   const links = await readChain(
     parts,
     chain.map((point) => point.current),
@@ -64,8 +63,22 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
   return { result: plainResult({ ...outcome, ...(probe && { probe }) }) }
 }
 
-function everyIntent(attempt: Attempt): ReadonlySet<string> {
-  return new Set(attempt.intents().map((each) => each.id))
+/** The chain, registered as read. A point that is condemned between the choice and that is chosen no more; a named one is refused. */
+async function holdChain(
+  parts: EngineParts,
+  attempt: Attempt,
+  input: ResolvedRestore,
+  options: CallOptions,
+): Promise<readonly PointView[]> {
+  for (;;) {
+    const chain = await chooseChain(parts, input, options)
+    try {
+      await attempt.aim({ reads: chain.map((point) => referenceOf(point.current)) }, options)
+      return chain
+    } catch (error) {
+      if (codeOf(error) !== 'POINT_CONDEMNED' || input.point !== 'latest') throw error
+    }
+  }
 }
 
 async function chooseChain(parts: EngineParts, input: ResolvedRestore, options: CallOptions): Promise<readonly PointView[]> {
