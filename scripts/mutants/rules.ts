@@ -313,6 +313,7 @@ async function step(game: Game): Promise<void> {
   },
   {
     rule: 're-undo',
+    named: true,
     edits: [
       {
         file: `${engine}/settle.ts`,

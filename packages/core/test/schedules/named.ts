@@ -126,6 +126,19 @@ const syncDeletes: Schedule = async (trace) => {
   return await steering.rest([])
 }
 
+/** A frozen attempt stops a container after another one has settled it and finished the run. */
+const reUndo: Schedule = async (trace) => {
+  const steering = steer(['tarVolume'], trace)
+  const zombie = await steering.node()
+  zombie.engine.run(steering.backup(0))
+  const stop = await steering.until([zombie], /^volumes\.stop before$/)
+  await steering.leasesEnd()
+  const second = await steering.node()
+  await steering.run(second, steering.backup(0))
+  await steering.goOn(stop)
+  return await steering.rest([zombie, second])
+}
+
 /** Schedules built for what seeds reach too seldom, by the rule whose absence they show. */
 export const named: { readonly [rule: string]: Schedule } = {
   'release-last': releaseLast,
@@ -134,4 +147,5 @@ export const named: { readonly [rule: string]: Schedule } = {
   'rescan-cas': rescanCas,
   'targets-stay': targetsStay,
   'sync-deletes': syncDeletes,
+  're-undo': reUndo,
 }
