@@ -25,6 +25,7 @@ export interface TarEntry {
 export interface TarScannerOptions extends TarContext {
   /** Every header block, those of long names and pax records too, before anything is made of it: throw to refuse a kind of it. */
   onHeader?(header: TarHeader): void
+  /** Each entry, when its header was read and before its content passes: throw to refuse it. */
   onEntry?(entry: TarEntry): void
   /** Content of the entry that was told last, without padding. Lent until it returns. */
   onContent?(bytes: Uint8Array): void
