@@ -40,7 +40,6 @@ interface Reception {
   readonly received: Received
   readonly scope: Scope
   readonly flow: Flow
-  readonly kept: boolean
 }
 
 /** Stores one stream under its names. Resolves when its files are durable and its end was proven. */
@@ -58,7 +57,7 @@ export async function storeStream(
   let indexFile: StoredFileEntry | undefined
 
   const storeFile = async () => {
-    const chunks = receive({ item, index, lines, received, scope, flow, kept: names.form === 'kept' })
+    const chunks = receive({ item, index, lines, received, scope, flow })
     file = await putStream(names, target, chunks, received, scope)
   }
   const storeIndex = async () => {
@@ -113,13 +112,14 @@ function scannerOf(item: StreamItem, index: IndexWriter | undefined): Scanner | 
 
 /** Opens the item and gives its bytes on in large pieces, after they were hashed and scanned. Throws instead of ending when the end is not proven. */
 async function* receive(reception: Reception): AsyncGenerator<Uint8Array, void, undefined> {
-  const { item, index, lines, received, scope, flow, kept } = reception
+  const { item, index, lines, received, scope, flow } = reception
   const sha256 = createHash('sha256')
   const sha1 = item.digests?.includes('sha1') === true ? createHash('sha1') : undefined
   const scanner = scannerOf(item, index)
   try {
     const stream = await openOnce(() => item.open({ signal: scope.signal }), scope)
-    for await (const piece of gather(readStream(stream, scope, flow), kept)) {
+    // A codec gathers for itself what it works on meanwhile; here every byte is done with before the next is asked for.
+    for await (const piece of gather(readStream(stream, scope, flow), true)) {
       sha256.update(piece)
       sha1?.update(piece)
       scanner?.write(piece)
