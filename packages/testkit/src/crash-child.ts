@@ -25,7 +25,14 @@ export function crashChildHook(orders: CrashOrders = ordersOfEnvironment()): Cal
       process.kill(process.pid, 'SIGKILL')
       return new Promise<void>(() => {}) // nothing may happen between the signal and the end
     }
-    if (name === orders.stopAt) process.kill(process.pid, 'SIGSTOP')
+    // What runs in promises alone, a transaction of SQLite among it, ends first: a lock of SQLite lives as long as its process, so nobody could go on.
+    if (name === orders.stopAt)
+      return new Promise<void>((resolve) =>
+        setImmediate(() => {
+          process.kill(process.pid, 'SIGSTOP')
+          resolve()
+        }),
+      )
     return undefined
   }
 }

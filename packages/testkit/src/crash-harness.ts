@@ -17,7 +17,7 @@ export interface ChildResult {
 /** A child that stands still at a point, as a frozen machine does. Dispose kills it. */
 export interface StoppedChild extends AsyncDisposable {
   readonly processId: number
-  /** The points it had reached when it stopped; the last one is the point. */
+  /** The points it had reached when it stopped. What else was under way may have reached some after the point. */
   readonly points: readonly string[]
   /** Lets it go on (SIGCONT) and gives its end. */
   resume(): Promise<ChildResult>
@@ -61,7 +61,7 @@ export function crashHarness({
       const end = ended.then((result) => {
         done = result
       })
-      while (done === undefined && !((await points()).at(-1) === stopAt && (await isStopped(child)))) await Promise.race([pause(2), end])
+      while (done === undefined && !((await isStopped(child)) && (await points()).includes(stopAt))) await Promise.race([pause(2), end])
       if (done !== undefined) throw new Error(`${script} never reached ${stopAt}: ${describeEnd(done)}`)
       return stoppedChild(child, ended, await points())
     },

@@ -1,11 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkFiles, checkNothingLeft, checkPoints, recoverOnce, same } from './invariants.ts'
 import { chosenPoints, countsOf, harness, type Prepared, prepare, seed, tryAll } from './kill-points.ts'
-import { type CrashCase, crashCases, openWorld, pathsOf, runKey } from './world.ts'
+import { type CrashCase, crashCases, openWorld, runKey } from './world.ts'
 import { stateOf, type WorldState } from './world-state.ts'
 
 const sample = 6
@@ -16,20 +15,9 @@ beforeAll(async () => {
 })
 afterAll(() => rm(base, { recursive: true, force: true }))
 
-/**
- * Whether another engine has finished the run while the process stood still. Otherwise the process has lost nothing, and goes on rightly. It may stand
- * still inside a transaction of its lease's renewal: SQLite's lock lives as long as its process, so then nobody can take over.
- */
-const ends = ['taken over', 'not yet begun', 'held the catalog', 'not reached'] as const
+/** Whether another engine has finished the run while the process stood still. Otherwise the process has lost nothing, and goes on rightly. */
+const ends = ['taken over', 'not yet begun', 'not reached'] as const
 type Ended = (typeof ends)[number]
-
-/** What stands still inside a transaction by chance does so the next time by another chance. */
-async function freezeAt(prepared: Prepared, crashCase: CrashCase, point: string): Promise<Ended> {
-  for (let tried = 1; ; tried++) {
-    const end = await freezeOnce(prepared, crashCase, point)
-    if (end !== 'held the catalog' || tried === 4) return end
-  }
-}
 
 /**
  * What must not change any more. Below a dead number a late writer may still put files, which are no part of any point and are swept. A request that was
@@ -43,20 +31,20 @@ function lasting({ repository, catalog, platform }: WorldState, point: string): 
 
 const numberFolderOf = (manifest: string): string => manifest.replace(/manifest\.(\d+)\.json$/, '$1')
 
-async function freezeOnce(prepared: Prepared, crashCase: CrashCase, point: string): Promise<Ended> {
+async function freezeAt(prepared: Prepared, crashCase: CrashCase, point: string): Promise<Ended> {
   const folder = await prepared.copy()
   const child = await harness.runStoppedAt(prepared.script, prepared.argumentsIn(folder), point).catch((error: Error) => {
     if (/never reached/.test(error.message)) return undefined // how often something is asked for depends on time
     throw error
   })
-  let ended: Ended = child === undefined ? 'not reached' : isHeld(folder) ? 'held the catalog' : 'not yet begun'
+  let ended: Ended = child === undefined ? 'not reached' : 'not yet begun'
   if (child) {
     try {
-      const finished = ended === 'held the catalog' ? undefined : await recoverOnce(folder, crashCase, 'second')
-      if (finished?.catalog.runs?.some((run) => run.key === runKey)) ended = 'taken over'
+      const finished = await recoverOnce(folder, crashCase, 'second')
+      if (finished.catalog.runs?.some((run) => run.key === runKey)) ended = 'taken over'
       const { exitCode, signal, output } = await child.resume()
       expect({ exitCode, signal, output }, 'how the frozen process ended').toEqual({ exitCode: 0, signal: undefined, output: '' })
-      if (finished && ended === 'taken over') same(lasting(finished, point), lasting(await stateOf(folder), point), 'the frozen process')
+      if (ended === 'taken over') same(lasting(finished, point), lasting(await stateOf(folder), point), 'the frozen process')
     } finally {
       await child[Symbol.asyncDispose]()
     }
@@ -72,19 +60,6 @@ async function freezeOnce(prepared: Prepared, crashCase: CrashCase, point: strin
   }
   await rm(folder, { recursive: true })
   return ended
-}
-
-function isHeld(folder: string): boolean {
-  const database = new DatabaseSync(pathsOf(folder).catalog, { timeout: 0 })
-  try {
-    database.exec('begin immediate; rollback')
-    return false
-  } catch (error) {
-    if (/database is locked/.test(String(error))) return true
-    throw error
-  } finally {
-    database.close()
-  }
 }
 
 describe(`a process that stands still and goes on after another engine has finished its run (HOLDFAST_SEED=${seed})`, () => {
