@@ -10,6 +10,8 @@ import { diskFull } from './benches/disk-full.ts'
 import { dockerRestore } from './benches/docker-restore.ts'
 import { dockerVolume } from './benches/docker-volume.ts'
 import { importCore } from './benches/import-core.ts'
+import { duePlans } from './benches/plans.ts'
+import { retention } from './benches/retention.ts'
 import { buildPackages, buildPrograms } from './build.ts'
 
 const benches: { readonly [name: string]: (context: BenchContext) => Promise<void> } = {
@@ -17,6 +19,8 @@ const benches: { readonly [name: string]: (context: BenchContext) => Promise<voi
   'docker-restore': dockerRestore,
   'disk-full': diskFull,
   'import-core': importCore,
+  plans: duePlans,
+  retention,
 }
 
 const say = (text: string) => process.stderr.write(`${text}\n`)

@@ -102,6 +102,16 @@ describe('02-disk-files', () => {
   })
 })
 
+describe('03-embed-in-a-service', () => {
+  test('a service is asked over HTTP, stopped in the middle of a run and started again; what it restores is identical', async () => {
+    const { code, last, output } = await runExample('03-embed-in-a-service/check.ts')
+    expect(last, output).toBe('web.img, 2 points: identical')
+    expect(code).toBe(0)
+    expect(output).toMatch(/DELETE \/runs\/http-second: 202\n[\s\S]* cancelled\n/)
+    expect(await readdir(temporary)).toEqual([])
+  })
+})
+
 describeWithPeer('docker', '01-quickstart with an engine', ({ socket }) => {
   const environment = { DOCKER_HOST: `unix://${socket}` }
   const marked = async () => {

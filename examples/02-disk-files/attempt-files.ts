@@ -1,3 +1,4 @@
+// #region names
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mark } from '@holdfast/core/spec'
@@ -20,7 +21,6 @@ export function attemptPath(folder: string, { mark, name }: AttemptFiles, ending
   const words = [mark.system, mark.plan, mark.run, String(mark.attempt), name].map(encodeURIComponent)
   return join(folder, `${[first, ...words].join(',')}.${ending}`)
 }
-
 /** Every attempt of which something is there. */
 export async function listAttempts(folder: string): Promise<readonly AttemptFiles[]> {
   const found = new Map<string, AttemptFiles>()
@@ -51,3 +51,4 @@ export function absent(error: unknown): undefined {
   if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
   throw error
 }
+// #endregion names

@@ -1,3 +1,4 @@
+// #region provider
 // A provider in about 150 lines: every `NAME.img` in a folder is a workload with one disk. What must be told apart after a crash is in attempt-files.ts.
 import { type FileHandle, link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import type * as spec from '@holdfast/core/spec'
@@ -57,6 +58,7 @@ export function diskFiles({ folder }: { readonly folder: string }): spec.Provide
     async [Symbol.asyncDispose]() {},
   }
 }
+// #endregion provider
 
 async function imageNames(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true })
@@ -64,6 +66,7 @@ async function imageNames(folder: string): Promise<readonly string[]> {
   return images.map((entry) => entry.name.slice(0, -'.img'.length)).sort()
 }
 
+// #region backup
 async function backup(folder: string, { workload }: spec.BackupRequest, sink: spec.BackupSink, run: spec.RunContext) {
   throwIfAborted(run.signal)
   assertSafeName(workload, 'disk image')
@@ -79,7 +82,9 @@ async function backup(folder: string, { workload }: spec.BackupRequest, sink: sp
   if (!still) run.note('warning', 'FUZZY', `${path} was written while it was read.`)
   return { description: {}, consistency: still ? 'crash' : 'fuzzy', skipped: [] } satisfies spec.BackupResult
 }
+// #endregion backup
 
+// #region restore
 async function restore(
   folder: string,
   { name: asked, target, purpose }: spec.RestoreRequest,
@@ -112,9 +117,11 @@ async function restore(
   intent.keep()
   return { workload: name }
 }
+// #endregion restore
 
 const nameTaken = (path: string) => new HoldfastError('NAME_TAKEN', `There is a disk image ${path} already.`)
 
+// #region fill
 /** Writes only what holds data, so that the file is as sparse as it can be. Answers with the number of its inode. */
 async function fill(path: string, disk: spec.StoredDisk, run: spec.RunContext): Promise<string> {
   const blocks = await disk.open(run)
@@ -141,7 +148,9 @@ async function fill(path: string, disk: spec.StoredDisk, run: spec.RunContext): 
     await blocks[Symbol.asyncDispose]()
   }
 }
+// #endregion fill
 
+// #region undo
 async function undo(folder: string, intent: spec.Intent): ReturnType<spec.Provider['undo']> {
   const name = (intent.data as { readonly name?: unknown })?.name
   if (intent.kind !== 'remove-file' || typeof name !== 'string') throw new HoldfastError('UNSUPPORTED', `Unknown intent "${intent.kind}".`)
@@ -152,6 +161,7 @@ async function undo(folder: string, intent: spec.Intent): ReturnType<spec.Provid
   await rm(attemptPath(folder, attempt, 'mark'), { force: true })
   return 'undone'
 }
+// #endregion undo
 
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder)

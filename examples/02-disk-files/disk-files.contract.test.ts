@@ -7,6 +7,7 @@ import { describe, it } from 'vitest'
 import { attemptPath, isDelivered, listAttempts } from './attempt-files.ts'
 import { diskFiles } from './disk-files-provider.ts'
 
+// #region things
 /** Every image and every unfinished file, with its content; a mark is not a thing but says whose its image is. */
 async function things(folder: string): Promise<readonly PlatformThing[]> {
   const attempts = await listAttempts(folder)
@@ -25,7 +26,9 @@ async function things(folder: string): Promise<readonly PlatformThing[]> {
   }
   return found
 }
+// #endregion things
 
+// #region contract
 describe('disk files', () => {
   providerContract({
     describe,
@@ -48,3 +51,4 @@ describe('disk files', () => {
     },
   })
 })
+// #endregion contract

@@ -1,3 +1,8 @@
 import { packageBuild } from '../../tsup.base.ts'
 
-export default packageBuild({ index: 'src/index.ts', 'spec/index': 'src/spec/index.ts' })
+export default packageBuild({
+  index: 'src/index.ts',
+  'json-schema': 'src/json-schema.ts',
+  'offline/index': 'src/offline/index.ts',
+  'spec/index': 'src/spec/index.ts',
+})

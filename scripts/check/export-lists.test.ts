@@ -34,6 +34,11 @@ describe('the list of exports', () => {
   })
 
   it('covers every entry point of a package', () => {
-    expect([...entriesOf('core').keys()]).toEqual(['@holdfast/core', '@holdfast/core/spec'])
+    expect([...entriesOf('core').keys()]).toEqual([
+      '@holdfast/core',
+      '@holdfast/core/json-schema',
+      '@holdfast/core/offline',
+      '@holdfast/core/spec',
+    ])
   })
 })

@@ -8,8 +8,8 @@ const count = long ? 25_000 : 200
 const chosen = long ? mutants : mutants.filter(({ quick, named }) => quick ?? named)
 const minuteMs = 60_000
 
-/** Rules whose operation does not exist yet: merge, copy, and what fires by time. */
-const laterRules = ['merge-new-number', 'parents-first-copy', 'parent-by-id', 'named-stays', 'oldest-first', 'claim-cas']
+/** Rules whose operation does not exist yet: merge and copy. */
+const laterRules = ['merge-new-number', 'parents-first-copy', 'parent-by-id', 'named-stays', 'oldest-first']
 const orderingRules = [
   ...[
     'fence',
@@ -36,7 +36,7 @@ const orderingRules = [
     'targets-stay',
   ],
   ...['rescan-probes', 'rescan-cas', 'pin-in-repository', 'intent-first', 're-undo', 'tag-sweep', 'undo-checks-tag', 'platform-name'],
-  'store-durable',
+  ...['store-durable', 'claim-cas'],
 ]
 
 test('each ordering rule whose operation exists has a mutant', () => {

@@ -355,4 +355,18 @@ async function step(game: Game): Promise<void> {
   },
 ]
 
-export const mutants: readonly Mutant[] = [...commit, ...prune, ...platform]
+const time: readonly Mutant[] = [
+  {
+    rule: 'claim-cas',
+    quick: true,
+    edits: [
+      {
+        file: `${testkit}/memory-store/memory-plans.ts`,
+        find: `if (current === undefined || current.due === null || current.due !== from.due) return false`,
+        replace: `if (current === undefined) return false`,
+      },
+    ],
+  },
+]
+
+export const mutants: readonly Mutant[] = [...commit, ...prune, ...platform, ...time]

@@ -9,6 +9,8 @@ const packages: Readonly<Record<string, string>> = {
   'busybox-static': 'busybox',
   curl: 'curl',
   zstd: 'zstd',
+  openssl: 'openssl',
+  'python3-aiosmtpd': 'aiosmtpd',
 }
 
 /** Where a program is: the PATH, then the folders of the administrator, which an ordinary PATH leaves out. */

@@ -14,6 +14,8 @@ export interface PeerFacts {
   tar: { path: string }
   zstd: { path: string }
   curl: { path: string }
+  /** A mail server that a test starts by itself, see smtp-server.ts: the Python that has aiosmtpd, and what makes a certificate. */
+  smtp: { python: string; openssl: string }
 }
 
 export type PeerName = keyof PeerFacts
@@ -37,6 +39,7 @@ async function lookUp(): Promise<FoundPeers> {
     tar: findTool('tar'),
     zstd: findTool('zstd'),
     curl: findTool('curl'),
+    smtp: findSmtp(),
   }
 }
 
@@ -57,6 +60,15 @@ function findQemu(): FoundPeer<'qemu-img'> {
   if (path === undefined) return { missing: 'not in the PATH' }
   const version = /version ([\d.]+)/.exec(execFileSync(path, ['--version'], { encoding: 'utf8' }))?.[1]
   return { facts: { path, version: version ?? 'unknown' } }
+}
+
+/** The first line of the program names the Python that has the module; another one in the PATH may not have it. */
+function findSmtp(): FoundPeer<'smtp'> {
+  const [program, openssl] = [findProgram('aiosmtpd'), findProgram('openssl')]
+  if (program === undefined) return { missing: 'aiosmtpd is not in the PATH' }
+  if (openssl === undefined) return { missing: 'openssl is not in the PATH' }
+  const python = /^#!\s*(\S+)/.exec(readFileSync(program, 'utf8'))?.[1]
+  return python === undefined ? { missing: `${program} does not say which Python it is for` } : { facts: { python, openssl } }
 }
 
 function findTool(name: 'tar' | 'zstd' | 'curl'): { facts: { path: string } } | { missing: string } {

@@ -1,14 +1,25 @@
 // What applications import; contracts for plug-ins are in @holdfast/core/spec. First the engine, what it is made of and what it tells.
 
-export { createEngine } from './engine/create-engine.ts'
 export type { Engine, EngineOptions, PointChoice, PointFlags, PointInfo, RestoreOptions, RunOrder } from './engine/engine.ts'
 export type { EngineEvents, EventListener, EventName, RunEvent } from './engine/events.ts'
+export { createEngine } from './engine/load-engine.ts'
 export type { RetryPolicy } from './engine/parts.ts'
+export type { PointPreview, PrunePreview, RunPreview } from './engine/previews.ts'
 export type { RunHandle } from './engine/run-handle.ts'
 
-// Plans, runs and their outcomes: plain data, with JSON Schemas.
+// Plans, runs and their outcomes: plain data; JSON Schemas of them are in @holdfast/core/json-schema.
 
-export { type Plan, type PlanInput, planJsonSchema } from './model/plan.ts'
+export { maintenancePlans } from './model/maintenance-plans.ts'
+export type {
+  BackupPlan,
+  BackupPlanInput,
+  MaintenancePlan,
+  MaintenancePlanInput,
+  Plan,
+  PlanInput,
+  VerificationPlan,
+  VerificationPlanInput,
+} from './model/plan.ts'
 export type {
   BackupOutcome,
   Finding,
@@ -16,13 +27,17 @@ export type {
   PruneOutcome,
   RescanOutcome,
   RestoreOutcome,
+  SweepOutcome,
   VerifyOutcome,
 } from './model/run-outcome.ts'
-export { type ErrorView, type ProgressView, type RunView, runViewJsonSchema } from './model/run-view.ts'
+export type { ErrorView, ProgressView, RunView } from './model/run-view.ts'
+
+// How the nodes are: plain data.
+
+export type { ClusterState, ClusterStatus, NodeCheck, NodeHistoryEntry, NodeState, NodeStatus } from './model/health.ts'
 
 // Restore points: the manifest as it lies in the repository, and what the catalog keeps of it.
 
-export { manifestJsonSchema } from './model/manifest.ts'
 export type {
   ByteCounts,
   Compression,
@@ -47,6 +62,10 @@ export { systemClock } from './clock.ts'
 export { randomIds } from './ids.ts'
 export { type ConsoleLoggerOptions, consoleLogger, type LogLevel, silentLogger } from './logger.ts'
 export { type ConsoleNotifierOptions, consoleNotifier } from './notifier/console-notifier.ts'
+export { filteredNotifier, type NotificationFilter } from './notifier/filtered-notifier.ts'
+export { type NotificationType, type NotificationTypeName, notificationTypes } from './notifier/notification-types.ts'
+export { webhookNotifier } from './notifier/webhook-notifier.ts'
+export type { WebhookNotifierOptions } from './notifier/webhook-options.ts'
 export { inProcessScheduler } from './scheduler/in-process-scheduler.ts'
 
 // Words for people.

@@ -134,6 +134,12 @@ async function createReplications(transaction: Transaction<Tables>, platform: Sq
   await schema.createIndex('failover_events_replication').on('failover_events').column('replication_id').execute()
 }
 
+/** Old reports are found by their time, and a report says where its node runs. */
+async function nodeHistory({ schema }: Transaction<Tables>): Promise<void> {
+  await schema.alterTable('node_reports').addColumn('host_name', 'text').execute()
+  await schema.createIndex('node_reports_at').on('node_reports').column('at').execute()
+}
+
 /** The table builder without the names it has collected, so that columns can be added in a loop. */
 interface AnyTable {
   addColumn(name: string, type: 'text' | 'bigint', build?: (column: { notNull(): never }) => never): AnyTable
@@ -149,6 +155,7 @@ const migrations: readonly Migration[] = [
     await createNodes(transaction, platform)
     await createReplications(transaction, platform)
   },
+  nodeHistory,
 ]
 
 /** The schema version that this code reads and writes. */

@@ -48,7 +48,7 @@ async function openTransaction(
   if (version > schemaVersion) throw newerSchema(platform.place, version)
   checkHost(platform.place, meta.get('host'), hostName)
   await migrate(transaction, platform, version)
-  const storeId = meta.get('store_id') ?? (await platform.newId(transaction))
+  const storeId = meta.get('store_id') ?? (await platform.newIds(transaction, 1))[0] ?? ''
   const epoch = Math.max(Number(meta.get('epoch') ?? 0), above) + 1
   await writeMeta(transaction, 'schema', String(schemaVersion))
   await writeMeta(transaction, 'store_id', storeId)

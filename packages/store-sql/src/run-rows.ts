@@ -89,8 +89,15 @@ function rowOf(run: Run): Insertable<RunTable> {
   }
 }
 
-export async function insertRun({ database }: SqlTransaction, run: Run): Promise<void> {
-  await database.insertInto('runs').values(rowOf(run)).execute()
+/** Each row has some thirty parameters, and a statement may have 32,766 in SQLite and 65,535 in PostgreSQL. */
+const rowsOfStatement = 500
+
+export async function insertRuns({ database }: SqlTransaction, runs: readonly Run[]): Promise<void> {
+  for (let at = 0; at < runs.length; at += rowsOfStatement)
+    await database
+      .insertInto('runs')
+      .values(runs.slice(at, at + rowsOfStatement).map(rowOf))
+      .execute()
 }
 
 export async function updateRun({ database }: SqlTransaction, run: Run): Promise<void> {

@@ -9,7 +9,8 @@ export interface SqlTransaction {
   readonly database: Transaction<Tables>
   /** The store's time when the transaction began, milliseconds UTC. */
   readonly now: number
-  newId(): Promise<string>
+  /** So many new identifiers. */
+  newIds(count: number): Promise<readonly string[]>
 }
 
 type Action<T> = (transaction: SqlTransaction) => Promise<T>
@@ -47,7 +48,7 @@ export function createContext(database: Kysely<Tables>, platform: SqlPlatform): 
     const call = platform.transact(database, { signal, mode }, async (transaction) => {
       await checkSchema(transaction, platform.place)
       const now = await platform.now(transaction)
-      const result = await action({ database: transaction, now, newId: () => platform.newId(transaction) })
+      const result = await action({ database: transaction, now, newIds: (count) => platform.newIds(transaction, count) })
       throwIfAborted(signal)
       return result
     })

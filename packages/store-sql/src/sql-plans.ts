@@ -1,7 +1,8 @@
 import { type Cursor, HoldfastError, type PlanRow, type PlanStore, type RunRequest, type StoreTime } from '@holdfast/core/spec'
 import type { Selectable } from 'kysely'
-import { createRun } from './create-runs.ts'
+import { createRuns } from './create-runs.ts'
 import type { SqlContext, SqlTransaction } from './sql-context.ts'
+import { addEvents } from './sql-outbox.ts'
 import type { Tables } from './tables.ts'
 
 const planOf = (row: Selectable<Tables['plans']>): PlanRow => ({
@@ -55,7 +56,7 @@ async function advance(transaction: SqlTransaction, from: Cursor, next: StoreTim
     .where('due', '=', from.due)
     .executeTakeFirst()
   if (numUpdatedRows === 0n) return false
-  for (const request of runs) await createRun(transaction, request)
+  await createRuns(transaction, runs)
   return true
 }
 
@@ -86,6 +87,11 @@ export function sqlPlans(context: SqlContext): PlanStore {
           .execute()
         return { now, cursors: rows.map(cursorOf) }
       }),
-    advance: (from, next, runs, options) => context.claim(options, (transaction) => advance(transaction, from, next, runs)),
+    advance: (from, next, runs, options) =>
+      context.claim(options, async (transaction) => {
+        const moved = await advance(transaction, from, next, runs)
+        if (moved) await addEvents(transaction, options.events ?? [])
+        return moved
+      }),
   }
 }

@@ -23,8 +23,8 @@ export interface SqlPlatform {
   ): Promise<T>
   /** The store's time, milliseconds UTC. */
   now(transaction: Transaction<Tables>): Promise<number>
-  /** A new identifier: lower-case letters and digits, at least 80 random bits. */
-  newId(transaction: Transaction<Tables>): Promise<string>
+  /** So many new identifiers: lower-case letters and digits, at least 80 random bits each. */
+  newIds(transaction: Transaction<Tables>, count: number): Promise<readonly string[]>
   /** Type and definition of a primary key that grows by itself. */
   readonly sequenceType: 'integer' | 'bigserial'
   /** Makes a column of `sequenceType` the primary key whose values the database gives, each larger than all before it, also than those of deleted rows. */

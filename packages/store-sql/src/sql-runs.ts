@@ -9,7 +9,7 @@ import {
   type StoredIntent,
 } from '@holdfast/core/spec'
 import { describeRef, raiseVersions } from './catalog-versions.ts'
-import { createRun } from './create-runs.ts'
+import { createRuns } from './create-runs.ts'
 import { findPoint, putPoint } from './point-rows.ts'
 import { findRun, findRunByKey, heldRun, isFinal, runOf, updateRun, without } from './run-rows.ts'
 import type { SqlContext, SqlTransaction } from './sql-context.ts'
@@ -83,7 +83,7 @@ async function finish(
   await raiseVersions(transaction, inUseOf(run), run)
   if (outcome.state === 'succeeded') {
     for (const point of outcome.points) await putPoint(transaction, point)
-    for (const request of outcome.follow) await createRun(transaction, request)
+    await createRuns(transaction, outcome.follow)
   }
   await addEvents(transaction, events)
 }
@@ -131,12 +131,7 @@ async function* list(context: SqlContext, filter: Parameters<RunStore['list']>[0
 
 export function sqlRuns(context: SqlContext): RunStore {
   return {
-    create: (requests, options) =>
-      context.write(options, async (transaction) => {
-        const results = []
-        for (const request of requests) results.push(await createRun(transaction, request))
-        return results
-      }),
+    create: (requests, options) => context.write(options, (transaction) => createRuns(transaction, requests)),
     take: (worker, ttl, limit, options) => context.claim(options, (transaction) => takeRuns(transaction, worker, ttl, limit)),
     renew: (lease, ttl, progress, options) =>
       context.write(options, async (transaction) => {

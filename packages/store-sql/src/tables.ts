@@ -17,6 +17,7 @@ export interface Tables {
     state: string
     version: string
     checks_json: string
+    host_name: string | null
   }
   readonly replications: { id: string; epoch: number; state: string; data_json: string }
   readonly failover_events: {

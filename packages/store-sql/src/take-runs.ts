@@ -1,4 +1,5 @@
-import type { Resource, Run, RunStore } from '@holdfast/core/spec'
+import { priorityHeadStartMs, type Resource, type Run, type RunStore } from '@holdfast/core/spec'
+import { sql } from 'kysely'
 import { runOf, updateRun } from './run-rows.ts'
 import type { SqlTransaction } from './sql-context.ts'
 
@@ -35,7 +36,7 @@ async function queuedRuns({ database, now }: SqlTransaction): Promise<readonly R
     .selectAll()
     .where('state', '=', 'queued')
     .where('not_before', '<=', now)
-    .orderBy('priority', 'desc')
+    .orderBy(sql`due_at - priority * ${sql.lit(priorityHeadStartMs)}`)
     .orderBy('due_at')
     .orderBy('not_before')
     .orderBy('sequence')
@@ -59,7 +60,7 @@ function choose(running: readonly Run[], queued: readonly Run[], worker: Worker,
   return chosen
 }
 
-/** Ended leases first, then queued runs by priority and age. */
+/** Ended leases first, then queued runs by age, each priority a head start. */
 export async function takeRuns(transaction: SqlTransaction, worker: Worker, ttl: number, limit: number): Promise<readonly Run[]> {
   const chosen = choose(await runningRuns(transaction), await queuedRuns(transaction), worker, transaction.now, limit)
   const taken = chosen.map(

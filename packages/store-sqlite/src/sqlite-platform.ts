@@ -18,9 +18,12 @@ async function sqliteTime(transaction: Parameters<SqlPlatform['now']>[0]): Promi
   return rows[0]?.now ?? 0
 }
 
-async function randomId(transaction: Parameters<SqlPlatform['newId']>[0]): Promise<string> {
-  const { rows } = await sql<{ id: string }>`select lower(hex(randomblob(16))) as id`.execute(transaction)
-  return rows[0]?.id ?? ''
+const idBytes = 16
+
+async function randomIds(transaction: Parameters<SqlPlatform['newIds']>[0], count: number): Promise<readonly string[]> {
+  const { rows } = await sql<{ ids: string }>`select lower(hex(randomblob(${idBytes * count}))) as ids`.execute(transaction)
+  const [digits, ids] = [idBytes * 2, rows[0]?.ids ?? '']
+  return Array.from({ length: count }, (_, index) => ids.slice(index * digits, (index + 1) * digits))
 }
 
 /** How one SQLite file serves as a catalog. */
@@ -53,7 +56,7 @@ export function sqlitePlatform({ file, waitMs, clock }: SqlitePlatformOptions): 
       }
     },
     now: (transaction) => (clock === undefined ? sqliteTime(transaction) : Promise.resolve(clock.now())),
-    newId: randomId,
+    newIds: randomIds,
     sequenceType: 'integer',
     sequenceColumn: (column) => column.primaryKey().autoIncrement(),
   }

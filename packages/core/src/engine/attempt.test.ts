@@ -25,7 +25,16 @@ async function frozenAfterWrite(frozenMs: number, others: (store: Store) => Prom
     await others(store)
   }
   const seen = { ...store, runs: { ...store.runs, save } }
-  const parts = { clock, leaseMs, store: seen, system: 's', meters: new Map(), holds: new Map(), gone: signal } as unknown as EngineParts
+  const parts = {
+    clock,
+    leaseMs,
+    store: seen,
+    system: 's',
+    meters: new Map(),
+    holds: new Map(),
+    cancels: new Map(),
+    gone: signal,
+  } as unknown as EngineParts
   const attempt = beginAttempt(parts, run, new AbortController().signal)
   return { write: () => attempt.changeIntents((intents) => intents, { signal }), aim: () => attempt.aim({}, { signal }) }
 }

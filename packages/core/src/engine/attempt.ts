@@ -5,7 +5,7 @@ import { HoldfastError } from '../spec/errors.ts'
 import type { Mark } from '../spec/run-context.ts'
 import type { Lease, ManifestRef, Run, StoredIntent, StoreTime } from '../spec/store.ts'
 import { createProgressMeter, type ProgressMeter } from '../transfer/index.ts'
-import { createHold, keepLease } from './hold.ts'
+import { cancelled, createHold, type Hold, keepLease } from './hold.ts'
 import type { EngineParts } from './parts.ts'
 
 /** One try at a run, held by a lease. Everything it must not lose is written through it. */
@@ -19,7 +19,7 @@ export interface Attempt {
   readonly warnings: RunWarning[]
   target(): ManifestRef | undefined
   intents(): readonly StoredIntent[]
-  /** The store's time, as of the last renewal. */
+  /** The store's time: as of the last renewal, and what has passed since. */
   storeNow(): StoreTime
   /** Replaces target and reads in the store. */
   aim(patch: { readonly target?: ManifestRef | null; readonly reads?: readonly ManifestRef[] }, options: CallOptions): Promise<void>
@@ -38,15 +38,14 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
   const warnings: RunWarning[] = []
   let target = run.target
   let intents: readonly StoredIntent[] = run.intents
-  let storeNow = (run.leaseUntil ?? 0) - parts.leaseMs
+  let renewed = { store: (run.leaseUntil ?? 0) - parts.leaseMs, monotonic: parts.clock.monotonic() }
   const inTurn = createTurns()
   const stop = () => aborter.abort(stopping.reason)
   if (stopping.aborted) stop()
-  parts.meters.set(run.id, meter)
   const hold = createHold(parts, lease, meter, (leaseUntil) => {
-    storeNow = leaseUntil - parts.leaseMs
+    renewed = { store: leaseUntil - parts.leaseMs, monotonic: parts.clock.monotonic() }
   })
-  parts.holds.set(run.id, hold.keep)
+  const unregister = register(parts, run.id, { meter, hold, cancel: (reason) => aborter.abort(cancelled(reason)) })
   const listening = [onAbort(stopping, stop), onAbort(parts.gone, () => ended.abort(parts.gone.reason))]
   void keepLease(parts, lease, hold, ended.signal, aborter)
   return {
@@ -58,7 +57,7 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
     warnings,
     target: () => target,
     intents: () => intents,
-    storeNow: () => storeNow,
+    storeNow: () => renewed.store + Math.max(0, Math.round(parts.clock.monotonic() - renewed.monotonic)),
     aim: (patch, options) =>
       inTurn(async () => {
         await parts.store.runs.save(lease, patch, options)
@@ -82,9 +81,24 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
       // Whatever a provider has opened and forgotten goes too.
       aborter.abort(new HoldfastError('ABORTED', 'The attempt has ended.'))
       for (const leave of listening) leave()
-      if (parts.meters.get(run.id) === meter) parts.meters.delete(run.id)
-      if (parts.holds.get(run.id) === hold.keep) parts.holds.delete(run.id)
+      unregister()
     },
+  }
+}
+
+/** What this process can ask of its own attempts. Returns how to be asked no longer: a later attempt of the same run may be there already. */
+function register(
+  parts: EngineParts,
+  runId: string,
+  { meter, hold, cancel }: { readonly meter: ProgressMeter; readonly hold: Hold; readonly cancel: (reason: string) => void },
+): () => void {
+  parts.meters.set(runId, meter)
+  parts.holds.set(runId, hold.keep)
+  parts.cancels.set(runId, cancel)
+  return () => {
+    if (parts.meters.get(runId) === meter) parts.meters.delete(runId)
+    if (parts.holds.get(runId) === hold.keep) parts.holds.delete(runId)
+    if (parts.cancels.get(runId) === cancel) parts.cancels.delete(runId)
   }
 }
 

@@ -273,3 +273,21 @@ test('a handle that is awaited when the engine stops rejects with ENGINE_STOPPED
   await engine.stop({ graceMs: 20 })
   await ended
 })
+
+test('a cancelled run that works in this process ends at once, not at its next renewal', { timeout: 5000 }, async () => {
+  const w = parts()
+  const begun = Promise.withResolvers<void>()
+  const backup: Provider['backup'] = (_request, _sink, { signal }) =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      begun.resolve()
+    })
+  // A third of this lease is longer than the test may take.
+  const engine = await w.make({ leaseMs: 60_000, providers: { p: { ...w.provider, backup } } })
+  await engine.start()
+  const handle = engine.run(order(w.id))
+  await begun.promise
+  await handle.cancel('not today')
+  await expect(handle).rejects.toMatchObject({ code: 'RUN_CANCELLED', message: expect.stringContaining('not today') })
+  await engine.stop()
+})

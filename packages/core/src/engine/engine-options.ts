@@ -5,14 +5,39 @@ import { HoldfastError } from '../spec/errors.ts'
 import { invalidOptions, type OptionsMistake, showValue, unknownKeys } from '../spec/helpers/index.ts'
 import type { EngineOptions } from './engine.ts'
 import { createEventHub } from './events.ts'
+import { createClockWatch } from './health/clock-watch.ts'
+import { watchNotifier } from './health/notifier-watch.ts'
 import type { EngineParts, Identity } from './parts.ts'
 
 const hour = 3_600_000
 /** Durations and counts with their defaults; each must be above zero. */
-const numbers = { leaseMs: 30_000, graceMs: 24 * hour, stallMs: 120_000, cleanUpMs: hour / 4, concurrency: 4 } as const
+const numbers = {
+  leaseMs: 30_000,
+  graceMs: 24 * hour,
+  stallMs: 120_000,
+  cleanUpMs: hour / 4,
+  concurrency: 4,
+  healthEveryMs: 30_000,
+  nodeStaleMs: 120_000,
+  nodeForgetMs: 7 * 24 * hour,
+} as const
+/** No time server steps so far, and no retention is so fine. */
+const clockToleranceMs = hour / 12
 const retryNumbers = { maxFailures: 3, delayMs: 10_000 } as const
 const required = ['name', 'store', 'repositories', 'providers'] as const
-const optional = ['system', 'plans', 'notifiers', 'scheduler', 'logger', 'clock', 'ids', 'retry', 'bytesPerSecond'] as const
+const optional = [
+  'system',
+  'plans',
+  'notifiers',
+  'scheduler',
+  'logger',
+  'clock',
+  'ids',
+  'retry',
+  'limits',
+  'bytesPerSecond',
+  'hostName',
+] as const
 const subject = 'createEngine'
 
 /** Fills in defaults. Throws INVALID_OPTIONS with the path of each mistake. */
@@ -22,7 +47,7 @@ export function parseEngineOptions(options: EngineOptions): {
   /** Aborts `parts.gone`. */
   abandon(reason: unknown): void
 } {
-  const mistakes = [...strangeKeys(options), ...missingKeys(options), ...badNumbers(options), ...badNames(options)]
+  const mistakes = [...strangeKeys(options), ...missingKeys(options), ...badNumbers(options), ...badNames(options), ...badLimits(options)]
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
   let identity: Identity | undefined
   const gone = new AbortController()
@@ -34,8 +59,9 @@ export function parseEngineOptions(options: EngineOptions): {
     store: options.store,
     repositories: new Map(Object.entries(options.repositories)),
     providers: new Map(Object.entries(options.providers)),
-    notifiers: new Map(Object.entries(options.notifiers ?? {})),
+    notifiers: new Map(Object.entries(options.notifiers ?? {}).map(([name, notifier]) => [name, watchNotifier(notifier, clock)])),
     clock,
+    clockWatch: createClockWatch(clock, clockToleranceMs),
     ids,
     logger,
     events: createEventHub(logger),
@@ -43,12 +69,19 @@ export function parseEngineOptions(options: EngineOptions): {
     graceMs: options.graceMs ?? numbers.graceMs,
     stallMs: options.stallMs ?? numbers.stallMs,
     cleanUpMs: options.cleanUpMs ?? numbers.cleanUpMs,
+    healthEveryMs: options.healthEveryMs ?? numbers.healthEveryMs,
+    nodeStaleMs: options.nodeStaleMs ?? numbers.nodeStaleMs,
+    nodeForgetMs: options.nodeForgetMs ?? numbers.nodeForgetMs,
+    ...(options.hostName !== undefined && { hostName: options.hostName }),
     retry: { ...retryNumbers, ...options.retry },
     concurrency: options.concurrency ?? numbers.concurrency,
+    limits: { providers: {}, repositories: {}, ...options.limits },
     ...(options.bytesPerSecond !== undefined && { bytesPerSecond: options.bytesPerSecond }),
     meters: new Map(),
     holds: new Map(),
+    cancels: new Map(),
     claimed: new Set(),
+    durable: new Set(),
     recognised: new Map(),
     gone: gone.signal,
     identity() {
@@ -101,4 +134,17 @@ function badNames(options: EngineOptions): readonly OptionsMistake[] {
   )
   if (options.name === undefined || isName(options.name)) return ofPlugIns
   return [{ path: 'name', problem: `is ${showValue(options.name)}: ${rule}` }, ...ofPlugIns]
+}
+
+/** A limit on a name that does not exist would limit nothing, and nobody would miss it. */
+function badLimits(options: EngineOptions): readonly OptionsMistake[] {
+  const strange = unknownKeys(options.limits ?? {}, ['providers', 'repositories'])
+  const wrong = (['providers', 'repositories'] as const).flatMap((kind) =>
+    Object.entries(options.limits?.[kind] ?? {}).flatMap(([name, limit]): OptionsMistake[] => {
+      const path = `limits.${kind}.${name}`
+      if (!Object.hasOwn(options[kind] ?? {}, name)) return [{ path, problem: `is the name of none of the ${kind}` }]
+      return Number.isInteger(limit) && limit > 0 ? [] : [{ path, problem: `is ${showValue(limit)}; expected a whole number above 0` }]
+    }),
+  )
+  return [...strange.map((mistake) => ({ ...mistake, path: `limits.${mistake.path}` })), ...wrong]
 }

@@ -1,3 +1,4 @@
+import type { ClusterStatus, NodeHistoryEntry } from '../model/health.ts'
 import type { Plan, PlanInput } from '../model/plan.ts'
 import type { PointSummary } from '../model/point-row.ts'
 import type { BackupOutcome, PruneOutcome, RescanOutcome, RestoreOutcome, VerifyOutcome } from '../model/run-outcome.ts'
@@ -14,6 +15,7 @@ import type { Store } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
 import type { EventListener, EventName } from './events.ts'
 import type { RetryPolicy } from './parts.ts'
+import type { PrunePreview, RunPreview } from './previews.ts'
 import type { RunHandle } from './run-handle.ts'
 
 type Named<Value> = { readonly [name: string]: Value }
@@ -28,7 +30,10 @@ export interface EngineOptions {
   readonly store: Store
   readonly repositories: Named<Repository>
   readonly providers: Named<Provider>
-  /** Put into the store by `start()`. Plans put by hand are left alone. */
+  /**
+   * Put into the store by `start()`, which also removes those that a node of this name has put before and that are not here any more. Plans put by hand are
+   * left alone.
+   */
   readonly plans?: Named<PlanInput>
   readonly notifiers?: Named<Notifier>
   /** When to look for work. Default: a timer in this process. */
@@ -44,10 +49,23 @@ export interface EngineOptions {
   readonly stallMs?: number
   /** Deadline of each clean-up. Default 15 minutes. */
   readonly cleanUpMs?: number
+  /** How often this node reports how it is. Default 30,000. */
+  readonly healthEveryMs?: number
+  /** A node that was silent for longer is `Stale`; the same on all nodes. Default 120,000. */
+  readonly nodeStaleMs?: number
+  /** A node that was silent for longer is not shown any more. Default 7 days, which is as long as the store keeps reports. */
+  readonly nodeForgetMs?: number
+  /** Name of this host, shown in the details of the status: `os.hostname()`. Default: none. */
+  readonly hostName?: string
   /** Default: 3 failures, the second attempt after 10 seconds. */
   readonly retry?: Partial<RetryPolicy>
   /** Runs at once in this process. Default 4. */
   readonly concurrency?: number
+  /** Runs at once on all nodes together, by the name of a provider or repository. Default: none. */
+  readonly limits?: {
+    readonly providers?: { readonly [name: string]: number }
+    readonly repositories?: { readonly [name: string]: number }
+  }
   /** Limit for all bytes of one run. Default: none. */
   readonly bytesPerSecond?: number
 }
@@ -109,7 +127,7 @@ export interface PointChoice {
 /** A run asked for by key: plain data in, plain data out. */
 export type RunOrder = {
   readonly key: string
-  readonly operation: 'backup' | 'restore' | 'verify' | 'prune' | 'rescan'
+  readonly operation: 'backup' | 'restore' | 'verify' | 'prune' | 'rescan' | 'sweep'
   readonly [field: string]: unknown
 }
 
@@ -122,10 +140,15 @@ export type RunOrder = {
  */
 export interface Engine extends AsyncDisposable {
   /**
-   * Recovers what was interrupted, then works off queued runs until {@link stop}. Resolves when recovery is done; calling it again changes nothing. A
-   * platform or repository that cannot be reached is a `warning` event, not a rejection.
+   * Recovers what was interrupted, then runs plans when they are due and works off queued runs until {@link stop}. Resolves when recovery is done; calling
+   * it again changes nothing. A platform or repository that cannot be reached is a `warning` event, not a rejection.
    */
   start(): Promise<void>
+  /**
+   * For those who bring their own timer: recovers (once), turns what is due into runs, and resolves when nothing that is due is left for this node. A run
+   * that fails is not a rejection; it is tried again by a later call, when its time has come. Abort: it stops waiting; what runs goes on.
+   */
+  runDue(options?: Partial<CallOptions>): Promise<void>
   /**
    * Takes nothing new, stops what runs so that it goes on later (it costs no failure), and disposes what the engine was given. `graceMs` is how long
    * running work may take to stop; default 30,000. An engine is not started again.
@@ -136,10 +159,15 @@ export interface Engine extends AsyncDisposable {
   /** Settles what dead processes have left, then removes leftovers from platforms and repositories. `start` does it first. May be called at any time. */
   recover(): Promise<void>
   /**
-   * Runs a plan now: one backup for each of its workloads. NOT_FOUND if there is no such plan. All are waited for; when some of several fail, the error
-   * is that of the first, and its `details` hold `outcomes` (of those that succeeded) and `failures` (`{ workload, key, code, message }`).
+   * Runs a plan now, whatever its schedule says: for a backup plan, one backup for each of its workloads. NOT_FOUND if there is no such plan or nothing fits
+   * its patterns. All runs are waited for; when some of several fail, the error is that of the first, and its `details` hold `outcomes` (of those that
+   * succeeded) and `failures` (`{ workload, key, code, message }`).
    */
-  runPlan(id: string): RunHandle<readonly BackupOutcome[]>
+  runPlan<Outcome = BackupOutcome>(id: string): RunHandle<readonly Outcome[]>
+  /** What would run from now until then (ISO 8601 UTC), in order of time. Asks the platforms which workloads there are; changes nothing. */
+  previewRuns(options: { readonly until: string }): Promise<readonly RunPreview[]>
+  /** What a prune by retention would keep and delete now, and why; `text` is a table. Reads the catalog; changes nothing. */
+  previewPrune(options: { readonly repository: string; readonly workload?: WorkloadRef }): Promise<PrunePreview>
   /** Brings a workload back: by default from its newest good point, under its old name, onto the provider it came from. */
   restore(workload: WorkloadRef, options?: RestoreOptions): RunHandle<RestoreOutcome>
   /** Reads every byte again (`mode: 'quick'`: names and sizes). Damage is a finding and quarantines the point; it is not an error. */
@@ -150,8 +178,16 @@ export interface Engine extends AsyncDisposable {
     readonly mode?: 'quick' | 'full'
     readonly key?: string
   }): RunHandle<VerifyOutcome>
-  /** Deletes the named points and nothing else. POINT_NEEDED when one is pinned, held or built on; IN_USE when a run reads it. */
-  prune(options: { readonly repository: string; readonly points: readonly string[]; readonly key?: string }): RunHandle<PruneOutcome>
+  /**
+   * Deletes the named points and nothing else: POINT_NEEDED when one is pinned, held or built on; IN_USE when a run reads it. With `retention: true`
+   * instead, whatever the retention of no plan keeps; {@link previewPrune} tells what that is.
+   */
+  prune(
+    options: { readonly repository: string; readonly key?: string } & (
+      | { readonly points: readonly string[] }
+      | { readonly retention: true; readonly workload?: WorkloadRef }
+    ),
+  ): RunHandle<PruneOutcome>
   /** Makes the catalog say what the repository holds; deletes nothing. `takeOver`: id of the owning store that is gone for good; this one becomes the owner. */
   rescan(options: { readonly repository: string; readonly takeOver?: string; readonly key?: string }): RunHandle<RescanOutcome>
   /** Any operation as plain data, for orchestrators. The same key attaches to the same run, also from another process and after it has ended. */
@@ -176,6 +212,18 @@ export interface Engine extends AsyncDisposable {
   release(point: PointChoice): Promise<void>
   /** For a point that was mended by hand: verify it afterwards. */
   liftQuarantine(point: PointChoice): Promise<void>
+  /** How all nodes of the store are, as of their last reports. `details` adds checks and host names. A node reports while it is started. */
+  status(options?: { readonly details?: boolean }): Promise<ClusterStatus>
+  /**
+   * What a node has reported since `since` (ISO 8601 UTC), oldest first, at most 7 days; with an entry `Stale` where it was silent. Empty for an unknown
+   * node.
+   */
+  nodeHistory(node: string, since: string): Promise<readonly NodeHistoryEntry[]>
+  /**
+   * A person says that the clocks of this host and of the store are right as they are. Needed after one of them has jumped by more than 5 minutes: until
+   * then, or until it is set back, this node is `Error` and deletes nothing because of its age. A restart of the node says the same.
+   */
+  confirmClock(): void
   /** Calls `listener` at each event of this process. A listener that throws becomes a line in the log and never a failed run. */
   on<Name extends EventName>(name: Name, listener: EventListener<Name>): void
   /** Takes a listener off. */

@@ -16,6 +16,10 @@ export interface RunEvent {
 
 /** Names and payloads of the events of one engine. They tell what this process did; the store's outbox tells what happened anywhere. */
 export interface EngineEvents {
+  /** A due time became runs; `runs` are their keys. */
+  'plan-fired': { readonly plan: string; readonly due: string; readonly runs: readonly string[] }
+  /** Due times that passed without runs, and why. `due` is the first of them, ISO 8601 UTC. */
+  'schedule-missed': { readonly plan: string; readonly due: string; readonly missed: number; readonly reason: string }
   'run-queued': RunEvent
   'run-started': RunEvent
   /** The attempt failed and the run is queued again. */
@@ -36,6 +40,8 @@ export type EventListener<Name extends EventName> = (event: EngineEvents[Name]) 
 
 /** A record, so that the compiler finds a name that is left out. */
 const names: { readonly [Name in EventName]: true } = {
+  'plan-fired': true,
+  'schedule-missed': true,
   'run-queued': true,
   'run-started': true,
   'run-retried': true,

@@ -9,10 +9,13 @@ import { backup } from './operations/backup.ts'
 import { prune } from './operations/prune.ts'
 import { rescan } from './operations/rescan.ts'
 import { restore } from './operations/restore.ts'
+import { sweepRun } from './operations/sweep-run.ts'
 import { verify } from './operations/verify.ts'
 import type { EngineParts } from './parts.ts'
 import { settle } from './settle.ts'
 import { undoOpenIntents } from './undo-leftovers.ts'
+
+const longestDelayMs = 3_600_000
 
 /** Whether an attempt only settles the last one and hands the run back (recovery), or goes on to do the work. */
 export type ExecuteMode = 'work' | 'settle'
@@ -68,6 +71,7 @@ async function work(parts: EngineParts, attempt: Attempt): Promise<Success | und
   if (input.operation === 'verify') return await verify(parts, attempt, input)
   if (input.operation === 'prune') return await prune(parts, attempt, input)
   if (input.operation === 'rescan') return await rescan(parts, attempt, input)
+  if (input.operation === 'sweep') return await sweepRun(parts, attempt, input)
   if (input.repository === undefined) throw new HoldfastError('INVALID_OPTIONS', `The restore ${attempt.run.key} names no repository.`)
   return await restore(parts, attempt, { ...input, repository: input.repository })
 }
@@ -83,6 +87,6 @@ async function giveUp(parts: EngineParts, attempt: Attempt, error: unknown): Pro
   const failures = run.failures + 1
   if (code === 'RUN_FAILED' || told.retryable !== true || failures >= run.maxFailures)
     return await finishFailed(parts, attempt, { state: 'failed', error: told }, error)
-  const delay = parts.retry.delayMs * 2 ** (failures - 1)
+  const delay = Math.min(longestDelayMs, parts.retry.delayMs * 2 ** (failures - 1))
   await finishFailed(parts, attempt, { state: 'queued', delay, failure: true, error: told }, error)
 }

@@ -5,12 +5,14 @@ import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
 import type { RestoreResult } from '../spec/restore.ts'
-import type { ManifestRef, OutboxEvent, Outcome, PointRow, Run, StoredIntent } from '../spec/store.ts'
+import type { ManifestRef, Outcome, PointRow, Run, RunRequest, StoredIntent } from '../spec/store.ts'
 import type { Attempt } from './attempt.ts'
 import { errorText } from './error-text.ts'
 import type { RunEvent } from './events.ts'
+import { followUps } from './follow-ups.ts'
 import { isOpen, undoOfRun } from './intents.ts'
 import { cleanUp, type EngineParts } from './parts.ts'
+import { type RunEnd, runNotices } from './run-notices.ts'
 
 const finishTries = 5
 
@@ -20,6 +22,8 @@ export interface Success {
   readonly points?: readonly PointRow[]
   /** Intents of this attempt that shall stay; all others are undone. Empty for a test restore. */
   readonly kept?: ReadonlySet<string>
+  /** Created in the transaction that makes the run final. */
+  readonly follow?: readonly RunRequest[]
 }
 
 export function runEvent(attempt: Attempt): RunEvent {
@@ -79,7 +83,8 @@ export async function finishSucceeded(parts: EngineParts, attempt: Attempt, succ
     .intents()
     .filter((intent) => !isOpen(intent) || !(intent.kept || success.kept?.has(intent.id)))
     .map((intent) => ({ ...intent, kept: false }))
-  await finishRun(parts, attempt, { state: 'succeeded', result: success.result, points: success.points ?? [], follow: [] }, remaining)
+  const follow = [...(success.follow ?? []), ...(await followUps(parts, attempt.run))]
+  await finishRun(parts, attempt, { state: 'succeeded', result: success.result, points: success.points ?? [], follow }, remaining)
   for (const row of success.points ?? []) {
     parts.events.emit('point-committed', { ...runEvent(attempt), repository: row.repository, point: row.pointId })
   }
@@ -113,7 +118,8 @@ async function finishRun(parts: EngineParts, attempt: Attempt, outcome: Outcome,
   await cleanUp(parts, async (options) => {
     for (let tried = 1; ; tried++) {
       try {
-        await parts.store.runs.finish(attempt.lease, outcome, intents, [transitionEvent(attempt, outcome)], options)
+        const notices = runNotices(await runEnd(parts, attempt, outcome, options))
+        await parts.store.runs.finish(attempt.lease, outcome, intents, notices, options)
         return
       } catch (error) {
         if (tried > 1 && codeOf(error) === 'STALE_LEASE' && (await finishedByUs(parts, attempt, outcome, options))) return
@@ -130,26 +136,22 @@ async function finishedByUs(parts: EngineParts, attempt: Attempt, outcome: Outco
   return run !== undefined && run.attempt === attempt.run.attempt && run.state === outcome.state
 }
 
-/** Its id is a function of the transition, so that writing it twice keeps one. */
-function transitionEvent(attempt: Attempt, outcome: Outcome): OutboxEvent {
+async function runEnd(parts: EngineParts, attempt: Attempt, outcome: Outcome, options: CallOptions): Promise<RunEnd> {
   const { run } = attempt
-  const type = outcome.state === 'queued' ? 'run-retried' : `run-${outcome.state}`
-  const severity = outcome.state === 'succeeded' ? 'info' : outcome.state === 'queued' ? 'warning' : 'error'
-  const what = `${run.operation}${run.workload === undefined ? '' : ` of ${run.workload}`}`
-  const error = 'error' in outcome && outcome.error !== undefined ? outcome.error : undefined
-  return {
-    id: `${run.id}/${run.attempt}/${type}`,
-    event: {
-      type,
-      severity,
-      text: outcome.state === 'succeeded' ? `${what} succeeded.` : `${what}: ${messageOf(error)}`,
-      data: { run: run.id, key: run.key, operation: run.operation, attempt: run.attempt, ...(error !== undefined && { error }) },
-    },
-  }
+  const lastFailed = outcome.state === 'succeeded' ? await lastFailure(parts, run, options) : undefined
+  const { elapsedMs } = attempt.meter.snapshot()
+  return { run, outcome, at: attempt.storeNow(), elapsedMs: Math.round(elapsedMs), ...(lastFailed && { lastFailed }) }
 }
 
-function messageOf(error: Json | undefined): string {
-  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : 'it is queued again.'
+/** Of the same work for the same workload or plan; of work by hand only backups, which are what a workload has to have. */
+async function lastFailure(parts: EngineParts, run: Run, options: CallOptions): Promise<Run | undefined> {
+  const { planId, workload, operation } = run
+  if (planId === undefined && (operation !== 'backup' || workload === undefined)) return undefined
+  const alike = { ...(planId !== undefined && { planId }), ...(workload !== undefined && { workload }) }
+  let last: Run | undefined
+  for await (const failed of parts.store.runs.list({ states: ['failed'], ...alike }, options))
+    if (failed.operation === operation && failed.planId === planId && failed.workload === workload) last = failed
+  return last
 }
 
 /** An error as the store keeps it: JSON, without a stack, and without what may hold a secret. */

@@ -48,13 +48,15 @@ export async function keepOwnLeases(parts: EngineParts, options: CallOptions): P
   await Promise.allSettled([...parts.holds.values()].map((keep) => keep(options)))
 }
 
+export const cancelled = (reason: string): HoldfastError => new HoldfastError('RUN_CANCELLED', `The run was cancelled: ${reason}`)
+
 /** Renews in good time until `ended`; aborts the attempt when the lease is lost or somebody asked for its end. */
 export async function keepLease(parts: EngineParts, lease: Lease, hold: Hold, ended: AbortSignal, aborter: AbortController): Promise<void> {
   for (;;) {
     try {
       await parts.clock.sleep(parts.leaseMs / 3, { signal: ended })
       const answer = await hold.renew({ signal: ended })
-      if (answer.cancel !== undefined) aborter.abort(new HoldfastError('RUN_CANCELLED', `The run was cancelled: ${answer.cancel}`))
+      if (answer.cancel !== undefined) aborter.abort(cancelled(answer.cancel))
     } catch (error) {
       if (ended.aborted) return
       if (codeOf(error) === 'STALE_LEASE') {

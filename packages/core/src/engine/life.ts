@@ -2,98 +2,120 @@ import type { Plan } from '../model/plan.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
+import { doChores, report } from './chores.ts'
 import { errorText } from './error-text.ts'
-import { deliverOutbox } from './outbox.ts'
+import { createHealth, type Health } from './health/health.ts'
+import { createDelivery, type Delivery } from './outbox.ts'
 import type { EngineParts, Identity } from './parts.ts'
-import { putPlan } from './plans.ts'
+import { reconcilePlans } from './plans.ts'
 import { claimRepositories, recover } from './recovery.ts'
-import { undoLostAgain, undoOpenIntents } from './undo-leftovers.ts'
+import { undoOpenIntents } from './undo-leftovers.ts'
 import { atMost, createWorker } from './worker.ts'
 
 /** An engine's life: created, started, stopped; never started again. */
 export interface EngineLife {
   start(): Promise<void>
   recover(): Promise<void>
+  /** One pass of everything that is due, without a timer. */
+  runDue(options: CallOptions): Promise<void>
   stop(graceMs: number): Promise<void>
   want(runId: string): Promise<void>
   activeRuns(): readonly string[]
   assertNotStopped(): void
+  readonly health: Health
 }
 
-const choreMs = 5_000
-/** How often intents of lost attempts are undone again within the grace time: hourly, if that is a day. */
-const lostAgainTimes = 24
+/** How long the end of an engine waits for notifications. */
+const lastWordsMs = 5_000
 
-export function createLife(
-  parts: EngineParts,
-  scheduler: Scheduler,
-  { setIdentity, abandon }: { setIdentity(identity: Identity): void; abandon(reason: unknown): void },
-  codePlans: ReadonlyMap<string, Plan>,
-): EngineLife {
+interface Ends {
+  setIdentity(identity: Identity): void
+  abandon(reason: unknown): void
+}
+type CodePlans = ReadonlyMap<string, Plan>
+
+export function createLife(parts: EngineParts, scheduler: Scheduler, { setIdentity, abandon }: Ends, codePlans: CodePlans): EngineLife {
   const worker = createWorker(parts, scheduler)
+  const health = createHealth(parts)
+  const deliver = createDelivery(parts)
   const ending = new AbortController()
+  const claimed = Promise.withResolvers<void>()
   const options = { signal: ending.signal }
   let started: Promise<void> | undefined
   let stopped: Promise<void> | undefined
-  let chores: Promise<unknown> | undefined
+  const atWork: Promise<unknown>[] = []
 
-  const stoppedError = () => new HoldfastError('ENGINE_STOPPED', `The engine "${parts.name}" was stopped.`)
-  const assertNotStopped = () => {
-    if (stopped) throw stoppedError()
-  }
-  const startOnce = async () => {
+  const assertNotStopped = () => refuseStopped(parts, stopped)
+  const prepare = onceUnlessFailed(async () => {
     await claimRepositories(parts, setIdentity, options)
-    for (const [id, plan] of codePlans) await putPlan(parts.store, id, plan, options)
+    claimed.resolve()
+    await reconcilePlans(parts, codePlans, options)
     await recover(parts, options)
-    await worker.takeAll()
-    const often = Math.min(choreMs, parts.leaseMs)
-    // Apart from each other: a notifier that does not answer must keep nothing from being undone.
-    chores = Promise.all([
-      repeat(parts, options, often, () => undoOpenIntents(parts, {}, options)),
-      repeat(parts, options, often, () => deliverOutbox(parts, options)),
-      repeat(parts, options, parts.graceMs / lostAgainTimes, () => undoLostAgain(parts, options)),
-    ])
-  }
+  })
   const stopOnce = async (graceMs: number) => {
     await worker.stop(graceMs)
-    ending.abort(stoppedError())
-    await atMost(parts, graceMs, Promise.allSettled([started, chores]))
-    abandon(stoppedError())
+    // What the last runs have to tell must not wait for the next start.
+    await atMost(parts, Math.min(graceMs, lastWordsMs), Promise.allSettled([deliver(options)]))
+    ending.abort(stoppedError(parts))
+    await atMost(parts, graceMs, Promise.allSettled([started, ...atWork]))
+    abandon(stoppedError(parts))
     await disposeAll(parts, scheduler)
   }
-
+  const alive = async (body: () => Promise<void>) => {
+    assertNotStopped()
+    await body()
+  }
   return {
     async start() {
       assertNotStopped()
-      started ??= startOnce()
+      if (!started) {
+        started = prepare().then(() => worker.takeAll())
+        atWork.push(started.then(() => doChores(parts, deliver, options)).catch(() => undefined))
+        atWork.push(report(parts, health, { claimed: claimed.promise, started }, options))
+      }
       await started
     },
-    async recover() {
-      assertNotStopped()
-      await recover(parts, options)
-    },
+    recover: () => alive(() => recover(parts, options)),
+    runDue: ({ signal }) =>
+      alive(async () => {
+        await prepare()
+        await worker.drain({ signal: AbortSignal.any([signal, ending.signal]) })
+        await lastOnce(parts, deliver, options)
+      }),
     async stop(graceMs) {
       stopped ??= stopOnce(graceMs)
       await stopped
     },
-    async want(runId) {
-      assertNotStopped()
-      await worker.want(runId)
-    },
+    want: (runId) => alive(() => worker.want(runId)),
     activeRuns: () => worker.active(),
     assertNotStopped,
+    health,
   }
 }
 
-/** What must happen again and again while the engine lives: failed undos are retried, notifications delivered. */
-async function repeat(parts: EngineParts, options: CallOptions, everyMs: number, chore: () => Promise<void>): Promise<void> {
-  while (!options.signal.aborted) {
+/** What the chores of a started engine do again and again. */
+async function lastOnce(parts: EngineParts, deliver: Delivery, options: CallOptions): Promise<void> {
+  await undoOpenIntents(parts, {}, options)
+  await deliver(options)
+}
+
+function refuseStopped(parts: EngineParts, stopped: Promise<void> | undefined): void {
+  if (stopped) throw stoppedError(parts)
+}
+
+const stoppedError = ({ name }: EngineParts) => new HoldfastError('ENGINE_STOPPED', `The engine "${name}" was stopped.`)
+
+/** The next call after a failure tries again: it may find the repository mounted. */
+function onceUnlessFailed(body: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return async () => {
+    done ??= body()
     try {
-      await chore()
+      await done
     } catch (error) {
-      if (!options.signal.aborted) parts.logger.warn('A chore failed; it is done again.', { error: errorText(error) })
+      done = undefined
+      throw error
     }
-    await parts.clock.sleep(everyMs, options).catch(() => undefined)
   }
 }
 

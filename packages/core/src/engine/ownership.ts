@@ -86,7 +86,12 @@ function repositoryIdOf(summary: unknown): string | undefined {
 /** For operations that write: the repository is ours, or becomes ours because nobody has used it yet. Cheap, so it is asked before each manifest and each condemnation. */
 export async function requireOwnership(parts: EngineParts, name: string, options: CallOptions): Promise<RepositoryFile> {
   const ownership = await readOwnership(parts, name, options)
-  if (ownership.state === 'ours') return ownership.file
+  if (ownership.state === 'ours') {
+    // Its put may have arrived late, after the answer that it failed: then nobody has made it durable yet.
+    if (!parts.durable.has(name)) await repositoryNamed(parts, name).sync('', options)
+    parts.durable.add(name)
+    return ownership.file
+  }
   if (ownership.state === 'new') return await createRepositoryFile(parts, name, options)
   if (ownership.state === 'missing') throw missing(name)
   throw foreign(parts, name, ownership.file)

@@ -3,19 +3,26 @@ import type { Clock, Ids } from '../spec/clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { withDeadline } from '../spec/helpers/index.ts'
 import type { Logger } from '../spec/logger.ts'
-import type { Notifier } from '../spec/notifier.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { Repository } from '../spec/repository.ts'
 import type { Store } from '../spec/store.ts'
 import type { ProgressMeter } from '../transfer/index.ts'
 import type { EventHub } from './events.ts'
+import type { ClockWatch } from './health/clock-watch.ts'
+import type { WatchedNotifier } from './health/notifier-watch.ts'
 
-/** How often a failed attempt is tried again, and how long the engine waits before: doubled each time. */
+/** How often a failed attempt is tried again, and how long the engine waits before: doubled each time, at most an hour. */
 export interface RetryPolicy {
   /** Failures after which a run is `failed`. */
   readonly maxFailures: number
   /** Milliseconds before the second attempt. */
   readonly delayMs: number
+}
+
+/** How many runs may work at once on all nodes together; a name that is absent has no limit. */
+export interface Limits {
+  readonly providers: { readonly [name: string]: number }
+  readonly repositories: { readonly [name: string]: number }
 }
 
 /** Who this store is; known once it is open. */
@@ -32,8 +39,10 @@ export interface EngineParts {
   readonly store: Store
   readonly repositories: ReadonlyMap<string, Repository>
   readonly providers: ReadonlyMap<string, Provider>
-  readonly notifiers: ReadonlyMap<string, Notifier>
+  readonly notifiers: ReadonlyMap<string, WatchedNotifier>
   readonly clock: Clock
+  /** Asked before anything is deleted because of its age. */
+  readonly clockWatch: ClockWatch
   readonly ids: Ids
   readonly logger: Logger
   readonly events: EventHub
@@ -41,15 +50,24 @@ export interface EngineParts {
   readonly graceMs: number
   readonly stallMs: number
   readonly cleanUpMs: number
+  readonly healthEveryMs: number
+  readonly nodeStaleMs: number
+  readonly nodeForgetMs: number
+  readonly hostName?: string
   readonly retry: RetryPolicy
   readonly concurrency: number
+  readonly limits: Limits
   readonly bytesPerSecond?: number
   /** Progress of the attempts that run in this process, by run id. */
   readonly meters: Map<string, ProgressMeter>
   /** Of the attempts that run in this process, by run id: renews the lease if it may have ended. */
   readonly holds: Map<string, (options: CallOptions) => Promise<void>>
+  /** Of the same: ends the attempt because somebody has cancelled its run. */
+  readonly cancels: Map<string, (reason: string) => void>
   /** Repositories whose `repository.json` this process has written. */
   readonly claimed: Set<string>
+  /** Repositories of ours whose `repository.json` this process knows to be durable. */
+  readonly durable: Set<string>
   /** Id of each repository that was found to be the one whose points the catalog knows. */
   readonly recognised: Map<string, string>
   /** Aborts when the engine has stopped: whatever still runs in this process is given up as if the process had died. */

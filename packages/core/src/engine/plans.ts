@@ -1,24 +1,93 @@
+import { createHash } from 'node:crypto'
 import { type Plan, parsePlan } from '../model/plan.ts'
+import { nextDue, type Schedule } from '../schedule/index.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
-import type { Store } from '../spec/store.ts'
+import type { Cursor, PlanRow, Store } from '../spec/store.ts'
+import type { EngineParts } from './parts.ts'
 
 const casTries = 10
 
-export async function getPlan(store: Store, id: string, options: CallOptions): Promise<Plan | undefined> {
-  const row = await store.plans.get(id, options)
-  return row && parsePlan(id, row.plan)
+/** A plan as its row holds it: with the nodes that have it in their code. A plan put by hand has none. */
+interface StoredPlan {
+  readonly plan: Plan
+  readonly owners: readonly string[]
 }
 
-/** Puts the plan over whatever is there; the same plan again changes nothing. */
-export async function putPlan(store: Store, id: string, plan: Plan, options: CallOptions): Promise<void> {
+export async function getPlan(store: Store, id: string, options: CallOptions): Promise<Plan | undefined> {
+  const row = await store.plans.get(id, options)
+  return row && storedPlan(row).plan
+}
+
+/** Throws INVALID_OPTIONS for a plan that a newer version has written. */
+export function storedPlan({ id, plan }: PlanRow): StoredPlan {
+  const { owners = [], ...rest } = plan as { readonly owners?: readonly string[] }
+  return { plan: parsePlan(id, rest), owners }
+}
+
+/** Another time of the day is another schedule, which is due at its own time; a longer jitter is not. */
+export function scheduleId({ missed: _missed, overlap: _overlap, jitter: _jitter, ...when }: Schedule): string {
+  return createHash('sha256').update(JSON.stringify(when)).digest('hex').slice(0, 16)
+}
+
+/**
+ * Puts the plan over whatever is there; the same plan again changes nothing, and a schedule that stays keeps its due time. `owner`: the node that has it in
+ * its code.
+ */
+export async function putPlan(store: Store, id: string, plan: Plan, options: CallOptions & { readonly owner?: string }): Promise<void> {
   for (let tried = 0; tried < casTries; tried++) {
     const row = await store.plans.get(id, options)
-    if (row && JSON.stringify(row.plan) === JSON.stringify(plan)) return
-    if (await store.plans.put({ id, revision: row?.revision ?? 0, plan: plan as unknown as Json }, [], options)) return
+    const known = (row?.plan as { readonly owners?: readonly string[] } | undefined)?.owners ?? []
+    const owners = options.owner === undefined || known.includes(options.owner) ? known : [...known, options.owner]
+    const json = { ...plan, ...(owners.length > 0 && { owners }) } as unknown as Json
+    if (row && JSON.stringify(row.plan) === JSON.stringify(json)) return
+    const cursors = await cursorsOf(store, id, plan, options)
+    if (await store.plans.put({ id, revision: row?.revision ?? 0, plan: json }, cursors, options)) return
   }
   throw new HoldfastError('STORE_BUSY', `The plan "${id}" is being changed by somebody else.`)
+}
+
+async function cursorsOf(store: Store, planId: string, { schedule }: Plan, options: CallOptions): Promise<readonly Cursor[]> {
+  if (!schedule) return []
+  const { now } = await store.plans.due(0, options)
+  return [{ planId, schedule: scheduleId(schedule), due: nextDue(schedule, now) }]
+}
+
+/** Nothing is ever deleted by a plan without retention; whoever did not mean that shall learn it before the disk is full. */
+export function tellAbsentRetention(parts: EngineParts, id: string, plan: Plan): void {
+  if (plan.kind !== 'backup' || plan.retention) return
+  const message = `Plan "${id}" has no retention: all its points stay for ever. Give it one, for example { last: 3, daily: 7, weekly: 4 }.`
+  parts.logger.info(message, { code: 'RETENTION_ABSENT' })
+  parts.events.emit('warning', { code: 'RETENTION_ABSENT', message })
+}
+
+/**
+ * Makes the store's plans those of this node's code: puts each, and gives up those that this node has put once and that its code has no more. A plan goes
+ * when no node has it in its code; one put by hand is left alone.
+ */
+export async function reconcilePlans(parts: EngineParts, codePlans: ReadonlyMap<string, Plan>, options: CallOptions): Promise<void> {
+  const { store, name: owner } = parts
+  for (const [id, plan] of codePlans) {
+    await putPlan(store, id, plan, { ...options, owner })
+    tellAbsentRetention(parts, id, plan)
+  }
+  const rows: PlanRow[] = []
+  for await (const row of store.plans.list(options)) if (!codePlans.has(row.id)) rows.push(row)
+  for (const row of rows) {
+    const owners = (row.plan as { readonly owners?: readonly string[] }).owners ?? []
+    if (!owners.includes(owner)) continue
+    const left = owners.filter((each) => each !== owner)
+    if (left.length === 0) await store.plans.remove(row.id, options)
+    else await giveUp(store, row, left, options)
+  }
+}
+
+/** False from `put` means that somebody else has changed it: then it is no longer the plan that this node has put. */
+async function giveUp(store: Store, row: PlanRow, owners: readonly string[], options: CallOptions): Promise<void> {
+  const { plan } = storedPlan(row)
+  const cursors = await cursorsOf(store, row.id, plan, options)
+  await store.plans.put({ ...row, plan: { ...plan, owners } as unknown as Json }, cursors, options)
 }
 
 /** Plans given in code win over stored ones of the same name. */
@@ -28,6 +97,6 @@ export async function listPlans(
   options: CallOptions,
 ): Promise<readonly { readonly id: string; readonly plan: Plan }[]> {
   const found = new Map(codePlans)
-  for await (const row of store.plans.list(options)) if (!found.has(row.id)) found.set(row.id, parsePlan(row.id, row.plan))
+  for await (const row of store.plans.list(options)) if (!found.has(row.id)) found.set(row.id, storedPlan(row).plan)
   return [...found].map(([id, plan]) => ({ id, plan })).sort((a, b) => (a.id < b.id ? -1 : 1))
 }

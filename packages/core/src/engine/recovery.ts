@@ -5,6 +5,7 @@ import type { Run } from '../spec/store.ts'
 import { errorText } from './error-text.ts'
 import { executeRun } from './execute.ts'
 import { keepOwnLeases } from './hold.ts'
+import { outboxEvent } from './notices.ts'
 import { readOwnership, requireOwnership, rolledBack, writeOwner } from './ownership.ts'
 import { type EngineParts, type Identity, offersOf, repositoryNamed } from './parts.ts'
 import { runRequest } from './requests.ts'
@@ -77,6 +78,8 @@ export async function claimRepositories(
     const message = 'The database is older than a repository: it was rolled back. All repositories are read again.'
     parts.logger.warn(message)
     parts.events.emit('warning', { code: 'DATABASE_ROLLED_BACK', message })
+    const notice = { type: 'catalog-rolled-back', at: parts.clock.now(), text: message, data: { epoch: seenEpoch } } as const
+    await parts.store.outbox.add([outboxEvent(`catalog-rolled-back/${seenEpoch}`, notice)], options)
     let complete = true
     for (const name of ours) if (!(await rescanNow(parts, name, `epoch-${parts.identity().epoch}`, options))) complete = false
     // Whoever starts next must find the same, and try again.

@@ -1,10 +1,9 @@
 import { workloadKey } from '../model/names.ts'
-import type { Plan } from '../model/plan.ts'
+import type { Plan, VerificationPlan } from '../model/plan.ts'
 import { parseRunInput, type RunInput } from '../model/run-input.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
 import type { Resource, RunRequest } from '../spec/store.ts'
-import type { WorkloadRef } from '../spec/workload.ts'
 import { type EngineParts, providerNamed, repositoryNamed } from './parts.ts'
 
 const exclusive = { units: 1, capacity: 1 }
@@ -46,23 +45,39 @@ function onlyRepository(parts: EngineParts): string {
   throw new HoldfastError('INVALID_OPTIONS', `There are ${names.length} repositories (${names.join(', ')}), so repository must be named.`)
 }
 
-/** The options of a plan go through each provider that the plan names. */
+/** What a plan names must exist in this engine, and its options go through each provider that it names. */
 export function resolvePlan(parts: EngineParts, plan: Plan): Plan {
+  if (plan.kind === 'maintenance') {
+    for (const name of plan.repositories ?? []) repositoryNamed(parts, name)
+    return plan
+  }
   repositoryNamed(parts, plan.repository)
+  const providers = new Set((plan.workloads ?? []).map((workload) => workload.provider))
+  for (const name of providers) providerNamed(parts, name)
+  if (plan.kind === 'verification') return resolveVerification(parts, plan)
   let options = plan.options
-  for (const provider of new Set(plan.workloads.map((workload) => workload.provider)))
-    options = parseOptions(parts, provider, 'backup', plan.options)
+  for (const provider of providers) options = parseOptions(parts, provider, 'backup', plan.options)
   return { ...plan, options }
 }
 
-export function planInput(planId: string, plan: Plan, workload: WorkloadRef): RunInput {
-  return { operation: 'backup', plan: planId, repository: plan.repository, workload, options: plan.options, compression: plan.compression }
+/** Options of a test restore are parsed by the provider that it goes to; without one named, by each that a workload may come from. */
+function resolveVerification(parts: EngineParts, plan: VerificationPlan): Plan {
+  if (plan.mode !== 'restore') return plan
+  const { provider, probe } = plan.restore
+  const named = provider === undefined ? (plan.workloads ?? []).map((workload) => workload.provider) : [provider]
+  let { options } = plan.restore
+  let parsedProbe = probe
+  for (const name of new Set(named)) {
+    options = parseOptions(parts, name, 'restore', plan.restore.options)
+    if (probe !== undefined) parsedProbe = parseOptions(parts, name, 'probe', probe)
+  }
+  return { ...plan, restore: { ...plan.restore, options, ...(parsedProbe !== undefined && { probe: parsedProbe }) } }
 }
 
 /** The row of a run. Resources are traffic control only: no data is safe because of them. */
 export function runRequest(parts: EngineParts, key: string, input: RunInput): RunRequest {
-  const workload =
-    'workload' in input && input.workload !== undefined && input.operation !== 'verify' ? workloadKey(input.workload) : undefined
+  // Only who works on a workload takes part in its order: undo what is left of the last one first.
+  const workload = input.operation === 'backup' || input.operation === 'restore' ? workloadKey(input.workload) : undefined
   const repository = input.repository ?? ''
   return {
     key,
@@ -73,7 +88,7 @@ export function runRequest(parts: EngineParts, key: string, input: RunInput): Ru
     priority: 0,
     maxFailures: parts.retry.maxFailures,
     needs: needsOf(input, repository),
-    resources: resourcesOf(input, repository),
+    resources: [...resourcesOf(input, repository), ...limitsOf(parts, input, repository)],
     input: input as unknown as Json,
   }
 }
@@ -88,6 +103,23 @@ function resourcesOf(input: RunInput, repository: string): readonly Resource[] {
   if (input.operation === 'backup') return [{ name: `workload:${workloadKey(input.workload)}`, ...exclusive }]
   if (input.operation === 'restore')
     return [{ name: `target:${input.provider ?? ''}/${input.target ?? input.name ?? input.workload.id}`, ...exclusive }]
-  if (input.operation === 'prune' || input.operation === 'rescan') return [{ name: `maintenance:${repository}`, ...exclusive }]
+  if (input.operation === 'prune' || input.operation === 'rescan' || input.operation === 'sweep')
+    return [{ name: `maintenance:${repository}`, ...exclusive }]
   return []
+}
+
+/** The limits that the application has set for all nodes together. */
+function limitsOf(parts: EngineParts, input: RunInput, repository: string): readonly Resource[] {
+  const provider =
+    input.operation === 'backup'
+      ? input.workload.provider
+      : input.operation === 'restore'
+        ? (input.provider ?? input.workload.provider)
+        : undefined
+  const limit = (name: string, capacity: number | undefined): readonly Resource[] =>
+    capacity === undefined ? [] : [{ name, units: 1, capacity }]
+  return [
+    ...(provider === undefined ? [] : limit(`provider:${provider}`, parts.limits.providers[provider])),
+    ...limit(`repository:${repository}`, parts.limits.repositories[repository]),
+  ]
 }

@@ -6,6 +6,7 @@ import type { Json } from '../spec/json.ts'
 import type { Run } from '../spec/store.ts'
 import { errorText } from './error-text.ts'
 import type { EngineParts } from './parts.ts'
+import { cancelledNotice } from './run-notices.ts'
 
 /**
  * A run that was asked for. Awaiting the handle gives its result, or throws the error it ended with, or ENGINE_STOPPED once this engine was stopped. The
@@ -34,7 +35,12 @@ export function createRunHandle<Result>(parts: EngineParts, key: string, created
     key,
     progress: () => progressOf(parts, created, { signal: parts.gone }),
     async cancel(reason = 'asked by the application') {
-      await parts.store.runs.cancel((await created).id, reason, { signal: parts.gone })
+      const run = await created
+      const answer = await parts.store.runs.cancel(run.id, reason, { signal: parts.gone })
+      // One that has begun is told of when it ends.
+      // One that works in this process need not wait for its next renewal to hear of it.
+      if (answer === 'requested') parts.cancels.get(run.id)?.(reason)
+      if (answer === 'cancelled') await parts.store.outbox.add([cancelledNotice(run, parts.clock.now(), reason)], { signal: parts.gone })
     },
     // biome-ignore lint/suspicious/noThenProperty: a handle is awaited for its result; this is what makes it a PromiseLike.
     then: (fulfilled, rejected) => ended().then(fulfilled, rejected),

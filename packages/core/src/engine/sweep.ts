@@ -14,12 +14,16 @@ import { undoLostAgain, undoOpenIntents, undoUnknown } from './undo-leftovers.ts
  * cannot be reached now is swept the next time; it keeps nothing else from being swept. Answers the repositories with a point that the catalog
  * does not know: the database may be a copy of yesterday whose epoch tells nothing, because nobody has started since.
  */
-export async function sweep(parts: EngineParts, options: CallOptions): Promise<readonly string[]> {
+export async function sweep(
+  parts: EngineParts,
+  options: CallOptions,
+  repositories: Iterable<string> = parts.repositories.keys(),
+): Promise<readonly string[]> {
   const unknown: string[] = []
   await undoOpenIntents(parts, {}, options)
   await undoLostAgain(parts, options)
   for (const name of parts.providers.keys()) await tolerant(parts, `provider "${name}"`, options, () => undoUnknown(parts, name, options))
-  for (const name of parts.repositories.keys()) {
+  for (const name of repositories) {
     await tolerant(parts, `repository "${name}"`, options, async () => {
       const ownership = await readOwnership(parts, name, options)
       if (ownership.state === 'ours' && (await sweepRepository(parts, name, ownership.file.repositoryId, options))) unknown.push(name)

@@ -5,6 +5,7 @@ import type { Intent } from '../spec/run-context.ts'
 import type { OutboxEvent, Run } from '../spec/store.ts'
 import { errorText } from './error-text.ts'
 import { isOpen, undoAll, undoOfRun } from './intents.ts'
+import { outboxEvent } from './notices.ts'
 import { cleanUp, type EngineParts, providerNamed } from './parts.ts'
 
 function markOf(parts: EngineParts, run: Pick<Run, 'planId' | 'key'>) {
@@ -20,15 +21,17 @@ export async function undoOpenIntents(parts: EngineParts, filter: { readonly wor
       await cleanUp(parts, (fresh) => undoOfRun(parts, run, open, markOf(parts, run), fresh))
     } catch (error) {
       parts.logger.error('Something that a run left behind could not be undone.', { run: run.key, error: errorText(error) })
-      await parts.store.outbox.add([alarm(run, error)], options)
+      await parts.store.outbox.add([alarm(run, parts.clock.now(), error)], options)
     }
   }
 }
 
 /** Told once for each run: the id is that of the transition. */
-function alarm(run: Run, error: unknown): OutboxEvent {
-  const text = error instanceof Error ? error.message : errorText(error)
-  return { id: `${run.id}/undo-failed`, event: { type: 'undo-failed', severity: 'error', text, data: { run: run.id, key: run.key } } }
+function alarm(run: Run, at: number, error: unknown): OutboxEvent {
+  const text = `${error instanceof Error ? error.message : errorText(error)} It is tried again until it succeeds.`
+  const { id, key, operation, workload, planId } = run
+  const data = { run: id, key, operation, ...(workload !== undefined && { workload }), ...(planId !== undefined && { plan: planId }) }
+  return outboxEvent(`${id}/undo-failed`, { type: 'undo-failed', at, text, data })
 }
 
 /**

@@ -1,10 +1,12 @@
 import { isoTime } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
+import { abortError, throwIfAborted } from '../spec/helpers/abort.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
 import type { Run } from '../spec/store.ts'
 import { errorText } from './error-text.ts'
 import { executeRun } from './execute.ts'
+import { createFiring } from './fire-due.ts'
 import { keepOwnLeases } from './hold.ts'
 import { type EngineParts, offersOf } from './parts.ts'
 
@@ -14,6 +16,8 @@ export interface Worker {
   takeAll(): Promise<void>
   /** Somebody in this process waits for this run. */
   want(runId: string): Promise<void>
+  /** Turns due times into runs and executes whatever this process can do now, to the end. For those who bring their own timer. */
+  drain(options: CallOptions): Promise<void>
   /** Ids of the runs that are executed here at this moment. */
   active(): readonly string[]
   /** Takes nothing new, asks what runs to stop, and waits until it has, at most `graceMs`. */
@@ -25,32 +29,10 @@ const longestPollMs = 5_000
 export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
   const stopping = new AbortController()
   const lifetime = new AbortController()
-  const wanted = new Set<string>()
-  const active = new Map<string, Promise<void>>()
-  let all = false
+  const fire = createHintedFiring(parts, scheduler, lifetime.signal)
+  const taking = createTaking(parts, stopping.signal, fire, () => puller.wake())
+  const puller = createPuller(parts, lifetime.signal, stopping.signal, taking.pull)
   let waking: Promise<void> | undefined
-
-  const execute = (run: Run) => {
-    const done = executeRun(parts, run, 'work', stopping.signal).finally(() => {
-      active.delete(run.id)
-      puller.wake()
-    })
-    active.set(run.id, done)
-  }
-  const puller = createPuller(parts, lifetime.signal, stopping.signal, async (options) => {
-    const free = parts.concurrency - active.size
-    if (free <= 0 || (!all && wanted.size === 0)) return
-    await keepOwnLeases(parts, options)
-    const worker = { id: parts.workerId, offers: offersOf(parts), ...(!all && { only: [...wanted] }) }
-    for (const run of await parts.store.runs.take(worker, parts.leaseMs, free, options)) execute(run)
-  })
-  // A retry is due between two polls.
-  parts.events.on('run-retried', ({ delayMs }) => {
-    const due = isoTime(parts.clock.now() + delayMs)
-    scheduler.notify(due, { signal: lifetime.signal }).catch((error: unknown) => {
-      parts.logger.warn('The scheduler did not take a hint.', { error: errorText(error) })
-    })
-  })
   /** A poll costs little, and a lost wake-up must not cost more than one of them. */
   const keepAwake = () => {
     const pollMs = Math.max(20, Math.min(longestPollMs, parts.leaseMs / 3))
@@ -60,23 +42,95 @@ export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
 
   return {
     async takeAll() {
-      all = true
-      wanted.clear()
+      taking.takeAll()
       await keepAwake()
       puller.wake()
     },
     async want(runId) {
-      if (!all) wanted.add(runId)
+      taking.want(runId)
       await keepAwake()
       puller.wake()
     },
-    active: () => [...active.keys()],
+    async drain({ signal }) {
+      const release = taking.takeAllFor()
+      try {
+        do {
+          puller.wake()
+          await untilAborted(puller.settled(), signal)
+          if (taking.active.size > 0) await untilAborted(Promise.race(taking.active.values()), signal)
+        } while (taking.active.size > 0 || (taking.tookSome() && !stopping.signal.aborted))
+      } finally {
+        release()
+      }
+    },
+    active: () => [...taking.active.keys()],
     async stop(graceMs) {
       stopping.abort(new HoldfastError('ENGINE_STOPPED', 'The engine was stopped.'))
       await atMost(parts, graceMs, Promise.allSettled([scheduler.stop(), puller.settled()]))
-      await atMost(parts, graceMs, Promise.allSettled([...active.values()]))
+      await atMost(parts, graceMs, Promise.allSettled([...taking.active.values()]))
       lifetime.abort(stopping.signal.reason)
     },
+  }
+}
+
+/** What this process takes: everything once it was started or while somebody drains, otherwise what was asked for by name. */
+function createTaking(parts: EngineParts, stopping: AbortSignal, fire: (options: CallOptions) => Promise<void>, wake: () => void) {
+  const wanted = new Set<string>()
+  const active = new Map<string, Promise<void>>()
+  let all = false
+  let everything = 0
+  let took = 0
+
+  const execute = (run: Run) => {
+    const done = executeRun(parts, run, 'work', stopping).finally(() => {
+      active.delete(run.id)
+      wake()
+    })
+    active.set(run.id, done)
+  }
+  const takeAllFor = () => {
+    everything++
+    return () => {
+      everything--
+    }
+  }
+  return {
+    active,
+    takeAllFor,
+    takeAll() {
+      if (!all) takeAllFor()
+      all = true
+      wanted.clear()
+    },
+    want(runId: string) {
+      if (!all) wanted.add(runId)
+    },
+    tookSome: () => took > 0,
+    async pull(options: CallOptions) {
+      took = 0
+      if (everything > 0) await fire(options)
+      const free = parts.concurrency - active.size
+      if (free <= 0 || (everything === 0 && wanted.size === 0)) return
+      await keepOwnLeases(parts, options)
+      const worker = { id: parts.workerId, offers: offersOf(parts), ...(everything === 0 && { only: [...wanted] }) }
+      const runs = await parts.store.runs.take(worker, parts.leaseMs, free, options)
+      took = runs.length
+      for (const run of runs) execute(run)
+    },
+  }
+}
+
+/** Claims what is due, and tells the scheduler when to look again: the next due times, and a retry that is due between two polls. */
+function createHintedFiring(parts: EngineParts, scheduler: Scheduler, signal: AbortSignal): (options: CallOptions) => Promise<void> {
+  const firing = createFiring(parts)
+  const hint = (at: number) => {
+    scheduler.notify(isoTime(at), { signal }).catch((error: unknown) => {
+      parts.logger.warn('The scheduler did not take a hint.', { error: errorText(error) })
+    })
+  }
+  parts.events.on('run-retried', ({ delayMs }) => hint(parts.clock.now() + delayMs))
+  return async (options) => {
+    for (const next of await firing.fire(options)) hint(next)
   }
 }
 
@@ -85,14 +139,17 @@ function createPuller(parts: EngineParts, lifetime: AbortSignal, stopping: Abort
   let again = false
   let pulling: Promise<void> | undefined
   let refused = false
+  let failure: { readonly error: unknown } | undefined
 
   async function pullOn(): Promise<void> {
     while (again && !stopping.aborted && !refused) {
       again = false
       try {
         await pull({ signal: lifetime })
+        failure = undefined
       } catch (error) {
         if (lifetime.aborted) return
+        failure = { error }
         // The schema is newer than this code: what this process does not understand it must not touch.
         if (codeOf(error) === 'STORE_NEWER') refused = true
         parts.logger.warn('No runs could be taken.', { error: errorText(error) })
@@ -108,7 +165,14 @@ function createPuller(parts: EngineParts, lifetime: AbortSignal, stopping: Abort
       if (again) wake()
     })
   }
-  return { wake, settled: async () => await pulling }
+  return {
+    wake,
+    /** Rejects with what the last pull failed of. */
+    async settled() {
+      await pulling
+      if (failure) throw failure.error
+    },
+  }
 }
 
 /** Waits for `work`, but not for longer. Never rejects because of the time. */
@@ -116,4 +180,18 @@ export async function atMost(parts: EngineParts, milliseconds: number, work: Pro
   const ended = new AbortController()
   await Promise.race([work, parts.clock.sleep(milliseconds, { signal: ended.signal }).catch(() => undefined)])
   ended.abort()
+}
+
+/** The wait ends when the signal aborts, the work does not. */
+async function untilAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  throwIfAborted(signal)
+  const ended = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(abortError(signal)), { signal: ended.signal, once: true })
+  })
+  try {
+    await Promise.race([work, aborted])
+  } finally {
+    ended.abort()
+  }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { HoldfastError } from '../spec/errors.ts'
-import { type PlanInput, parsePlan, planJsonSchema } from './plan.ts'
+import { type BackupPlanInput, parsePlan, planJsonSchema } from './plan.ts'
 
-const plan: PlanInput = { kind: 'backup', repository: 'main', workloads: [{ provider: 'docker', id: 'shop-db' }] }
+const plan: BackupPlanInput = { kind: 'backup', repository: 'main', workloads: [{ provider: 'docker', id: 'shop-db' }] }
 const refusal = (input: unknown, id = 'nightly'): HoldfastError => {
   try {
     parsePlan(id, input)
@@ -16,7 +16,7 @@ const refusal = (input: unknown, id = 'nightly'): HoldfastError => {
 describe('plan', () => {
   it('fills in its defaults, and parses to itself', () => {
     const parsed = parsePlan('nightly', plan)
-    expect(parsed).toEqual({ ...plan, options: {}, compression: 'zstd' })
+    expect(parsed).toEqual({ ...plan, options: {}, compression: 'zstd', priority: 0 })
     expect(parsePlan('nightly', parsed)).toEqual(parsed)
     expect(parsePlan('nightly', { ...plan, options: undefined })).toEqual(parsed)
     expect(parsePlan('nightly', { ...plan, options: { pause: true }, compression: 'none' })).toMatchObject({
@@ -58,13 +58,41 @@ describe('plan', () => {
     expect(error.remedy).toContain(remedy)
   })
 
-  it.each(['schedule', 'retention', 'verify'])('says that %s is not supported yet', (part) => {
+  it.each(['verify', 'copy'])('says that %s is not supported yet', (part) => {
     expect(refusal({ ...plan, [part]: {} }).message).toBe(`plan "nightly": ${part} is not supported yet in this version`)
   })
-  it.each(['schedule', 'retention'])('says what to do instead of %s', (part) => {
-    const remedy = 'Leave it out and call engine.runPlan() from your own timer; schedules come later.'
-    expect(refusal({ ...plan, [part]: {} }).remedy).toBe(remedy)
-    expect(refusal({ ...plan, schedule: {}, retention: {} }).remedy).toBe(remedy)
+  it('knows schedules and retention, and names the path of a mistake in them', () => {
+    const schedule = { type: 'simple', every: 'day', at: '02:30', zone: 'Europe/Berlin' }
+    const parsed = parsePlan('nightly', { ...plan, schedule, retention: { last: 3, within: '2d' } })
+    expect(parsed).toMatchObject({ schedule: { overlap: 'skip', at: ['02:30'] }, retention: { last: 3, within: 172_800_000, zone: 'UTC' } })
+    expect(parsePlan('nightly', parsed)).toEqual(parsed)
+    expect(refusal({ ...plan, schedule: { ...schedule, at: '25:00' } }).message).toContain('schedule.at')
+    expect(refusal({ ...plan, schedule: { ...schedule, zone: 'Europe/Berln' } }).message).toContain('schedule.zone is "Europe/Berln"')
+    expect(refusal({ ...plan, schedule: { type: 'simple', every: 'hour', minuet: 5 } }).remedy).toContain('Did you mean "minute"?')
+    expect(refusal({ ...plan, retention: { dialy: 3 } }).remedy).toContain('Did you mean "daily"?')
+    expect(refusal({ ...plan, retention: { last: 0 } }).message).toContain('leave the whole policy out to keep everything')
+  })
+  it('chooses workloads by id, glob and labels', () => {
+    const workloads = [
+      { provider: 'd', id: 'a' },
+      { provider: 'd', glob: 'shop-*', labels: { tier: 'critical' } },
+    ]
+    expect(parsePlan('nightly', { ...plan, workloads })).toMatchObject({ workloads })
+    for (const wrong of [{ provider: 'd' }, { provider: 'd', id: 'a', glob: 'b' }, { provider: 'd', labels: {} }])
+      expect(refusal({ ...plan, workloads: [wrong] }).message).toContain('choose either by id, or by glob, labels or both')
+    expect(refusal({ ...plan, workloads: [{ provider: 'd', labls: { a: 'b' } }] }).remedy).toContain('Did you mean "labels"?')
+  })
+  it('knows verification and maintenance plans', () => {
+    expect(parsePlan('v', { kind: 'verification', repository: 'main' })).toEqual({
+      kind: 'verification',
+      repository: 'main',
+      mode: 'full',
+      points: 1,
+      restore: { options: {} },
+      priority: 0,
+    })
+    expect(parsePlan('m', { kind: 'maintenance', task: 'clean-up' })).toEqual({ kind: 'maintenance', task: 'clean-up', priority: 0 })
+    expect(refusal({ kind: 'maintenance', task: 'cleanup' }).remedy).toContain('Did you mean "clean-up"?')
   })
   it('says that other kinds are not supported yet', () => {
     expect(refusal({ ...plan, kind: 'replication' }).message).toContain('kind "replication" is not supported yet')
@@ -94,13 +122,13 @@ describe('plan', () => {
   })
 
   it('has a JSON Schema of what may be written', () => {
-    expect(planJsonSchema()).toMatchObject({ type: 'object', required: ['kind', 'repository', 'workloads'], additionalProperties: false })
-    expect(Object.keys((planJsonSchema() as { properties: object }).properties)).toEqual([
-      'kind',
-      'repository',
-      'workloads',
-      'options',
-      'compression',
+    const { oneOf } = planJsonSchema() as unknown as { oneOf: { required: string[]; additionalProperties: boolean; properties: object }[] }
+    expect(oneOf.map(({ required }) => required)).toEqual([
+      ['kind', 'repository', 'workloads'],
+      ['kind', 'repository'],
+      ['kind', 'task'],
     ])
+    expect(oneOf.every(({ additionalProperties }) => additionalProperties === false)).toBe(true)
+    expect(Object.keys(oneOf[0]?.properties ?? {})).toContain('schedule')
   })
 })

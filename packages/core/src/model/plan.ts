@@ -1,48 +1,137 @@
 import * as z from 'zod'
+import { type RetentionPolicy, type RetentionPolicyInput, retentionSchema } from '../retention/index.ts'
+import { type Schedule, type ScheduleInput, scheduleSchema } from '../schedule/index.ts'
 import { invalidOptions, type OptionsMistake, parseStrict } from '../spec/helpers/parse-options.ts'
 import type { Json } from '../spec/json.ts'
-import type { WorkloadRef } from '../spec/workload.ts'
 import type { Compression } from './manifest-types.ts'
-import { workloadKey } from './names.ts'
 import { plainJson } from './plain-json.ts'
-import { compressionSchema, jsonSchema, nameSchema, toJsonSchema, workloadRefSchema } from './schemas.ts'
+import { compressionSchema, jsonSchema, nameSchema, toJsonSchema } from './schemas.ts'
+import { refuseDoubles, selectionSchema, type WorkloadSelector } from './workload-selection.ts'
 
-/** A plan as an application writes it. */
-export interface PlanInput {
+/** When a plan runs by itself, and before which others. */
+interface PlannedInput {
+  /** Absent: only when `engine.runPlan()` is called. */
+  readonly schedule?: ScheduleInput
+  /** Of the runs that could begin, those with the higher number begin first. Default 0; from -100 to 100. */
+  readonly priority?: number
+}
+
+/** Protects workloads. */
+export interface BackupPlanInput extends PlannedInput {
   readonly kind: 'backup'
   /** Name of the repository, as given to `createEngine`. */
   readonly repository: string
-  /** At least one; `provider` is the name given to `createEngine`, `id` the platform's. */
-  readonly workloads: readonly WorkloadRef[]
+  /** At least one: by id, or by what they look like when the plan runs; `provider` is the name given to `createEngine`. */
+  readonly workloads: readonly WorkloadSelector[]
   /** The provider's own; it parses them when the plan is put. Default `{}`. */
   readonly options?: unknown
   /** How streams are compressed. Default `zstd`. */
   readonly compression?: Compression
+  /** Which points of this plan stay. Absent: all of them, for ever. */
+  readonly retention?: RetentionPolicyInput
+}
+
+/** Reads points again, or restores them into copies that are undone. */
+export interface VerificationPlanInput extends PlannedInput {
+  readonly kind: 'verification'
+  readonly repository: string
+  /** Only the points of these. Default: of all workloads that the repository holds. */
+  readonly workloads?: readonly WorkloadSelector[]
+  /**
+   * `quick`: manifests, names and sizes. `full`: every stored byte. `sample`: every byte of some points, others each time. `restore`: the newest good
+   * point of each workload is restored into a copy, probed, and undone. Default `full`.
+   */
+  readonly mode?: 'quick' | 'full' | 'sample' | 'restore'
+  /** How many points `sample` reads of each workload. Default 1. */
+  readonly points?: number
+  /** What `restore` makes its copy with: parsed by the provider when the plan is put. */
+  readonly restore?: { readonly provider?: string; readonly options?: unknown; readonly probe?: unknown }
+}
+
+/** Keeps repositories and platforms tidy. */
+export interface MaintenancePlanInput extends PlannedInput {
+  readonly kind: 'maintenance'
+  /** `clean-up`: prunes by the retention of all plans and sweeps files that nobody needs. `health-check`: undoes what lost work has left, and looks for all files. */
+  readonly task: 'clean-up' | 'health-check'
+  /** Default: all that the engine has. */
+  readonly repositories?: readonly string[]
+}
+
+/** A plan as an application writes it. */
+export type PlanInput = BackupPlanInput | VerificationPlanInput | MaintenancePlanInput
+
+interface Planned {
+  readonly schedule?: Schedule
+  readonly priority: number
+}
+
+/** {@link BackupPlanInput} with its defaults. */
+export interface BackupPlan extends Planned {
+  readonly kind: 'backup'
+  readonly repository: string
+  readonly workloads: readonly WorkloadSelector[]
+  readonly options: Json
+  readonly compression: Compression
+  readonly retention?: RetentionPolicy
+}
+
+/** {@link VerificationPlanInput} with its defaults. */
+export interface VerificationPlan extends Planned {
+  readonly kind: 'verification'
+  readonly repository: string
+  readonly workloads?: readonly WorkloadSelector[]
+  readonly mode: 'quick' | 'full' | 'sample' | 'restore'
+  readonly points: number
+  readonly restore: { readonly provider?: string; readonly options: Json; readonly probe?: Json }
+}
+
+/** {@link MaintenancePlanInput} with its defaults. */
+export interface MaintenancePlan extends Planned {
+  readonly kind: 'maintenance'
+  readonly task: 'clean-up' | 'health-check'
+  readonly repositories?: readonly string[]
 }
 
 /** A plan with its defaults filled in: what the store keeps. */
-export interface Plan {
-  readonly kind: 'backup'
-  readonly repository: string
-  readonly workloads: readonly WorkloadRef[]
-  readonly options: Json
-  readonly compression: Compression
-}
+export type Plan = BackupPlan | VerificationPlan | MaintenancePlan
 
 /** Parts of a plan that are designed but not built: worth a better answer than "not known". */
-const laterParts = ['schedule', 'retention', 'verify', 'copy', 'chain', 'replication', 'labels', 'notify'] as const
+const laterParts = ['verify', 'copy', 'chain', 'replication', 'notify'] as const
 const later = 'is not supported yet in this version'
-const timer = 'Leave it out and call engine.runPlan() from your own timer; schedules come later.'
-const byHand: { readonly [part: string]: string } = { schedule: timer, retention: timer }
 const laterKinds = ['replication', 'snapshot'] as const
 
-const planSchema = z.strictObject({
-  kind: z.literal('backup'),
-  repository: nameSchema,
-  workloads: z.array(workloadRefSchema).min(1, 'a plan protects at least one workload'),
-  options: jsonSchema.default({}),
-  compression: compressionSchema.default('zstd'),
-}) satisfies z.ZodType<Plan>
+const planned = { schedule: scheduleSchema.exactOptional(), priority: z.int().min(-100).max(100).default(0) }
+
+const schemas = {
+  backup: z.strictObject({
+    kind: z.literal('backup'),
+    repository: nameSchema,
+    workloads: selectionSchema,
+    options: jsonSchema.default({}),
+    compression: compressionSchema.default('zstd'),
+    retention: retentionSchema.exactOptional(),
+    ...planned,
+  }) satisfies z.ZodType<BackupPlan>,
+  verification: z.strictObject({
+    kind: z.literal('verification'),
+    repository: nameSchema,
+    workloads: selectionSchema.exactOptional(),
+    mode: z.enum(['quick', 'full', 'sample', 'restore']).default('full'),
+    points: z.int().min(1).default(1),
+    restore: z
+      .strictObject({ provider: nameSchema.exactOptional(), options: jsonSchema.default({}), probe: jsonSchema.exactOptional() })
+      .prefault({}),
+    ...planned,
+  }) satisfies z.ZodType<VerificationPlan>,
+  maintenance: z.strictObject({
+    kind: z.literal('maintenance'),
+    task: z.enum(['clean-up', 'health-check']),
+    repositories: z.array(nameSchema).min(1).exactOptional(),
+    ...planned,
+  }) satisfies z.ZodType<MaintenancePlan>,
+} as const
+
+const kindSchema = z.looseObject({ kind: z.enum(['backup', 'verification', 'maintenance']) })
 
 /**
  * Parses a plan. Throws INVALID_OPTIONS with the path of each mistake; `id` is the plan's name. Whether repository and providers exist, and what the
@@ -53,10 +142,9 @@ export function parsePlan(id: string, input: unknown): Plan {
   const subject = `plan "${id}"`
   const plain = plainJson(input, subject)
   refuseLater(plain, subject)
-  const plan = parseStrict(planSchema, plain, subject)
-  const keys = plan.workloads.map(workloadKey)
-  const twice = keys.findIndex((key, index) => keys.indexOf(key) !== index)
-  if (twice >= 0) throw invalidOptions(subject, [{ path: `workloads[${twice}]`, problem: `names ${keys[twice]} a second time` }])
+  const { kind } = parseStrict(kindSchema, plain, subject)
+  const plan: Plan = parseStrict<Plan>(schemas[kind], plain, subject)
+  if ('workloads' in plan && plan.workloads) refuseDoubles(plan.workloads, subject)
   return plan
 }
 
@@ -69,12 +157,12 @@ function refuseLater(input: Json, subject: string): void {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return
   const { kind } = input as { readonly [name: string]: Json }
   const parts = laterParts.filter((part) => Object.hasOwn(input, part))
-  const mistakes: OptionsMistake[] = parts.map((part) => ({ path: part, problem: later, remedy: byHand[part] ?? 'Leave it out.' }))
+  const mistakes: OptionsMistake[] = parts.map((part) => ({ path: part, problem: later, remedy: 'Leave it out.' }))
   if (laterKinds.some((each) => each === kind)) mistakes.push({ path: 'kind', problem: `"${kind}" ${later}` })
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
 }
 
 /** JSON Schema of {@link PlanInput}, as JSON: for forms and editors. What repository, providers and their options must be is checked by the engine. */
 export function planJsonSchema(): Json {
-  return toJsonSchema(planSchema, 'Holdfast plan', 'input')
+  return toJsonSchema(z.discriminatedUnion('kind', [schemas.backup, schemas.verification, schemas.maintenance]), 'Holdfast plan', 'input')
 }

@@ -52,13 +52,25 @@ export interface VerifyInput {
   readonly points?: readonly string[]
   /** `quick`: manifests, names and sizes. `full`: every stored byte. */
   readonly mode: 'quick' | 'full'
+  /** Of each workload only so many points, chosen by the run's key: the same for every attempt, others for the next run. */
+  readonly sample?: number
 }
 
-/** Deletes the named points, and nothing that another point needs. */
+/** Deletes points, and nothing that another point needs: those that are named, or those that the retention of no plan keeps. */
 export interface PruneInput {
   readonly operation: 'prune'
   readonly repository: string
-  readonly points: readonly string[]
+  readonly points?: readonly string[]
+  /** Instead of `points`: by the retention of the plans. */
+  readonly retention?: true
+  /** With `retention`: only this one's. */
+  readonly workload?: WorkloadRef
+}
+
+/** Undoes what lost work has left on the platforms, and removes files that nobody needs from the repository. */
+export interface SweepInput {
+  readonly operation: 'sweep'
+  readonly repository: string
 }
 
 /** Makes the catalog what the repository says. */
@@ -70,7 +82,7 @@ export interface RescanInput {
 }
 
 /** What a run is to do, as the store keeps it. */
-export type RunInput = BackupInput | RestoreInput | VerifyInput | PruneInput | RescanInput
+export type RunInput = BackupInput | RestoreInput | VerifyInput | PruneInput | RescanInput | SweepInput
 
 /** Operations a run can be. */
 export type Operation = RunInput['operation']
@@ -106,17 +118,21 @@ const schemas = {
     workload: workloadRefSchema.exactOptional(),
     points: z.array(pointIdSchema).min(1).exactOptional(),
     mode: z.enum(['quick', 'full']).default('full'),
+    sample: z.int().min(1).exactOptional(),
   }) satisfies z.ZodType<VerifyInput>,
   prune: z.strictObject({
     operation: z.literal('prune'),
     repository: nameSchema,
-    points: z.array(pointIdSchema).min(1, 'name at least one point'),
+    points: z.array(pointIdSchema).min(1, 'name at least one point').exactOptional(),
+    retention: z.literal(true).exactOptional(),
+    workload: workloadRefSchema.exactOptional(),
   }) satisfies z.ZodType<PruneInput>,
   rescan: z.strictObject({
     operation: z.literal('rescan'),
     repository: nameSchema,
     takeOver: z.string().min(1).exactOptional(),
   }) satisfies z.ZodType<RescanInput>,
+  sweep: z.strictObject({ operation: z.literal('sweep'), repository: nameSchema }) satisfies z.ZodType<SweepInput>,
 } as const
 
 /** All operations. */
@@ -133,7 +149,18 @@ export function parseRunInput(input: unknown): RunInput {
   const subject = `${operation} run`
   const run: RunInput = parseStrict<RunInput>(schemas[operation], plain, subject)
   if (run.operation === 'restore') refuseContradiction(run, subject)
+  if (run.operation === 'prune') refuseUnclearPrune(run, subject)
+  if (run.operation === 'verify' && run.sample !== undefined && run.points !== undefined)
+    throw invalidOptions(subject, [{ path: 'sample', problem: 'is given, but so are points' }])
   return run
+}
+
+function refuseUnclearPrune({ points, retention, workload }: PruneInput, subject: string): void {
+  if (points === undefined && retention === undefined)
+    throw invalidOptions(subject, [{ path: 'points', problem: 'is missing; expected the ids of points, or retention: true' }])
+  if (points === undefined) return
+  if (retention) throw invalidOptions(subject, [{ path: 'retention', problem: 'is given, but so are points' }])
+  if (workload) throw invalidOptions(subject, [{ path: 'workload', problem: 'is given, but points are named by their ids alone' }])
 }
 
 function refuseContradiction(run: RestoreInput, subject: string): void {
@@ -148,7 +175,7 @@ function refuseContradiction(run: RestoreInput, subject: string): void {
   }
 }
 
-/** JSON Schema of what {@link parseRunInput} takes. */
+/** JSON Schema of what `engine.run` takes besides `key`, as JSON. */
 export function runInputJsonSchema(): Json {
   return toJsonSchema(z.discriminatedUnion('operation', Object.values(schemas) as never), 'Holdfast run', 'input')
 }

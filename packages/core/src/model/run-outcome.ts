@@ -59,6 +59,16 @@ export interface PruneOutcome {
   readonly repository: string
   readonly points: readonly string[]
   readonly bytes: number
+  /** Of a prune by retention: why each of them went, and how many points stay. */
+  readonly reasons?: { readonly [point: string]: string }
+  readonly kept?: number
+}
+
+/** What a sweep saw. */
+export interface SweepOutcome {
+  readonly repository: string
+  /** There are points that the catalog does not know; a rescan follows. */
+  readonly unknownPoints: boolean
 }
 
 /** What a rescan changed in the catalog. */

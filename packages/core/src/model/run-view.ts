@@ -24,7 +24,7 @@ export interface ProgressView {
   readonly elapsedMs: number
 }
 
-/** A run as `engine.runs` shows it to people and orchestrators: plain data, times ISO 8601 UTC. */
+/** A run as `engine.getRun` shows it to people and orchestrators: plain data, times ISO 8601 UTC. */
 export interface RunView {
   readonly id: string
   readonly key: string

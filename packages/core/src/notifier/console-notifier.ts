@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../spec/helpers/abort.ts'
 import { mapError } from '../spec/helpers/map-error.ts'
+import { oneLine } from '../spec/helpers/one-line.ts'
 import type { Notification, Notifier } from '../spec/notifier.ts'
 
 /** Settings of {@link consoleNotifier}. */
@@ -30,6 +31,5 @@ export function consoleNotifier(options: ConsoleNotifierOptions): Notifier {
 
 /** A text that came from elsewhere must not look like lines of its own. */
 function lineOf({ at, severity, text }: Notification): string {
-  const control = /[\p{Cc}\u2028\u2029]+/gu
-  return `${at} ${severity.padEnd(7)} ${text.replace(control, ' ')}`
+  return `${at} ${severity.padEnd(7)} ${oneLine(text)}`
 }

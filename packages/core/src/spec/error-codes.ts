@@ -26,6 +26,11 @@ export const errorCodes = {
     retryable: false,
     remedy: 'Restore another point; run verify on the repository and check its disks.',
   },
+  CLOCK_JUMPED: {
+    meaning: 'A clock of this host or of the store has jumped, so nothing is deleted because of its age.',
+    retryable: false,
+    remedy: 'Set the clock right. If it is right as it is, say so with engine.confirmClock(); a restart of the node says the same.',
+  },
   DATABASE_LOCKED: {
     meaning: 'Another program holds the catalog file for too long.',
     retryable: true,

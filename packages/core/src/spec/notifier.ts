@@ -24,8 +24,14 @@ export interface Notifier extends AsyncDisposable {
   /** For example `email`. */
   readonly kind: string
   /**
+   * False: it is never told of this one, and nothing is kept for it. Absent: it is told of all. Asked again after a restart; the answer depends on the
+   * notification alone. Must not throw.
+   */
+  wants?(notification: Notification): boolean
+  /**
    * Resolves when the next system has taken it over. A rejection is tried again later, with growing delay, also after a restart; the same notification
-   * may therefore arrive twice. Abort: it rejects soon, and whether it was sent is unknown.
+   * may therefore arrive twice. One whose error is not `retryable` is left alone for an hour, so that it does not hold up the others; a number
+   * `details.retryAfterMs` asks for a longer pause before anything is sent. Abort: it rejects soon, and whether it was sent is unknown.
    */
   send(notification: Notification, options: CallOptions): Promise<void>
 }

@@ -18,11 +18,17 @@ export interface Resource {
   readonly capacity: number
 }
 
+/**
+ * What one step of priority is worth, milliseconds: of the runs that could begin, the first is the one with the lowest `dueAt - priority * 15 minutes`. A
+ * head start instead of a rank, so that a stream of urgent runs keeps nobody waiting for ever.
+ */
+export const priorityHeadStartMs = 900_000
+
 /** A run to be created. JSON. */
 export interface RunRequest {
   /** Unique for ever: `plan/workload/dueAt`, `restore/point/target`, or the caller's own. Creating it again returns the first. */
   readonly key: string
-  /** `backup`, `restore`, `verify`, `prune`, `rescan`. */
+  /** `backup`, `restore`, `verify`, `prune`, `rescan`, `sweep`. */
   readonly operation: string
   /** The plan it belongs to; absent for one by hand. */
   readonly planId?: string
@@ -32,7 +38,7 @@ export interface RunRequest {
   readonly dueAt?: StoreTime
   /** Milliseconds after dueAt before it may be taken: the jitter, a function of `key`, so that every node computes the same. */
   readonly delay: number
-  /** Higher first; among equals the one that is due first. */
+  /** A head start of 15 minutes each, see {@link priorityHeadStartMs}; among equals the one that is due first. */
   readonly priority: number
   /** The run is `failed` when it has failed so often. */
   readonly maxFailures: number

@@ -75,8 +75,16 @@ export interface PlanStore {
   remove(id: string, options: CallOptions): Promise<void>
   /** Cursors whose time has come, oldest first, and the store's now. Reads only; the caller expands workloads before it claims. */
   due(limit: number, options: CallOptions): Promise<{ readonly now: StoreTime; readonly cursors: readonly Cursor[] }>
-  /** The claim: moves the cursor from `from.due` to `next` and creates the runs, or does nothing and returns false. A cursor never moves back. */
-  advance(from: Cursor, next: StoreTime | null, runs: readonly RunRequest[], options: CallOptions): Promise<boolean>
+  /**
+   * The claim: moves the cursor from `from.due` to `next`, creates the runs and writes the notifications `events`, or does nothing and returns false. A
+   * cursor never moves back.
+   */
+  advance(
+    from: Cursor,
+    next: StoreTime | null,
+    runs: readonly RunRequest[],
+    options: CallOptions & { readonly events?: readonly OutboxEvent[] },
+  ): Promise<boolean>
 }
 
 // ---------- nodes, replication, notifications ----------
@@ -89,15 +97,20 @@ export interface NodeReport {
   readonly state: 'OK' | 'Warning' | 'Error'
   /** Of the software. */
   readonly version: string
-  /** A list of checks. */
+  /** Of the host it runs on, if it was told. */
+  readonly hostName?: string
+  /** A list of checks; the engine's own. */
   readonly checks: Json
 }
 /** Health of the nodes. */
 export interface NodeStore {
-  /** Adds to the history and returns this node's last report time, so that the engine can compare wall time with its monotonic clock. */
+  /**
+   * Adds to the history and returns this node's last report time, so that the engine can compare wall time with its monotonic clock. The same transaction
+   * drops what any node reported more than 7 days ago: the history does not grow for ever, and a node that never reports again is forgotten.
+   */
   report(report: NodeReport, options: CallOptions): Promise<{ readonly now: StoreTime; readonly previous?: StoreTime }>
-  /** `age` in milliseconds; staleness is the reader's rule. */
-  list(options: CallOptions): Promise<readonly (NodeReport & { readonly age: number })[]>
+  /** The last report of each node, by name: when it was made, and its `age` in milliseconds. Staleness is the reader's rule. Negative: the store's clock was set back. */
+  list(options: CallOptions): Promise<readonly (NodeReport & { readonly at: StoreTime; readonly age: number })[]>
   /** Reports of one node from `since` on, oldest first. */
   history(node: string, since: StoreTime, options: CallOptions): AsyncIterable<NodeReport & { readonly at: StoreTime }>
 }

@@ -18,14 +18,17 @@ export interface Progress {
 
 /** Counts what a run moves. Cheap: `add` may be called for every chunk. */
 export interface ProgressMeter {
+  /** So many bytes more have moved. */
   add(bytes: number): void
   /** What is being done now, in words people read. */
   step(text: string, fraction?: number): void
   /** Adds to the number of bytes expected altogether. */
   expect(bytes: number): void
+  /** How far it is now. */
   snapshot(): Progress
 }
 
+/** What {@link createProgressMeter} is given. */
 export interface ProgressMeterOptions {
   readonly clock: Clock
   /** Called after each step, and for bytes at most four times a second of the monotonic clock. Must not throw. */
@@ -37,6 +40,7 @@ const changeMs = 250
 /** Weight of the newest second in the smoothed rate. */
 const newestWeight = 0.25
 
+/** A meter that begins to count time when it is made. */
 export function createProgressMeter({ clock, onChange }: ProgressMeterOptions): ProgressMeter {
   const started = clock.monotonic()
   let bytes = 0

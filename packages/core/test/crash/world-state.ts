@@ -10,7 +10,10 @@ import { pathsOf } from './world.ts'
 export interface WorldState {
   /** Path to the SHA-256 of a file, the target of a link, or `folder`. */
   readonly repository: { readonly [path: string]: string }
-  /** Table to rows. Without the epoch, which every process that opens the catalog raises. */
+  /**
+   * Table to rows. Without the epoch, which every process that opens the catalog raises, and without what each process reports of its health and
+   * until when it looks after a notification.
+   */
   readonly catalog: { readonly [table: string]: readonly Row[] }
   readonly platform: readonly unknown[]
 }
@@ -60,10 +63,12 @@ export function catalogState(folder: string): WorldState['catalog'] {
   const database = new DatabaseSync(pathsOf(folder).catalog)
   try {
     const tables = database.prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by name").all()
+    const told = tables.filter(({ name }) => name !== 'node_reports')
     return Object.fromEntries(
-      tables.map(({ name }) => {
+      told.map(({ name }) => {
         const rows = database.prepare(`select * from "${String(name)}"`).all() as Row[]
-        return [String(name), rows.filter((row) => !(name === 'holdfast_meta' && row.name === 'epoch'))]
+        const lasting = rows.filter((row) => !(name === 'holdfast_meta' && row.name === 'epoch'))
+        return [String(name), lasting.map(({ hidden_until: _, ...row }) => row)]
       }),
     )
   } finally {

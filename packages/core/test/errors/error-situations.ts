@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEngine, type Engine, type EngineOptions, type FileSystem, localRepository, type PlanInput } from '@holdfast/core'
+import { type BackupPlanInput, createEngine, type Engine, type EngineOptions, type FileSystem, localRepository } from '@holdfast/core'
 import { HoldfastError } from '@holdfast/core/spec'
 import { sqlite } from '@holdfast/store-sqlite'
 import { type MemoryPlatform, memoryPlatform, scriptedProvider, seededRandom } from '@holdfast/testkit'
@@ -51,7 +51,7 @@ export interface ErrorWorld {
   engine(options?: Partial<EngineOptions> & { readonly fileSystem?: FileSystem }): Promise<Engine>
 }
 
-export const plan: PlanInput = { kind: 'backup', repository: 'main', workloads: [{ provider: 'files', id: 'shop-db' }] }
+export const plan: BackupPlanInput = { kind: 'backup', repository: 'main', workloads: [{ provider: 'files', id: 'shop-db' }] }
 
 export function errorWorld(): ErrorWorld {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-errors-'))

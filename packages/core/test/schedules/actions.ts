@@ -3,7 +3,7 @@ import type { RunOrder } from '../../src/engine/engine.ts'
 import { repositoryFileName } from '../../src/model/names.ts'
 import { decodeRepositoryFile } from '../../src/model/repository-file.ts'
 import { type StoreView, stateOf } from './ledger.ts'
-import type { Node, WorkloadOfWorld, World } from './world.ts'
+import { type Node, optionsOf, type WorkloadOfWorld, type World } from './world.ts'
 
 export const keyCount = 5
 const mostUnfinished = 12
@@ -23,9 +23,9 @@ export function workloadOf(world: World, index: number): WorkloadOfWorld {
 }
 
 export function backupOrder(world: World, index: number): RunOrder {
-  const { provider, id, shape } = workloadOf(world, index)
-  const options = shape === 'tarVolume' || shape === 'tarProject' ? { options: world.backupOptions } : {}
-  return { key: `due${index}`, operation: 'backup', repository: 'main', workload: { provider, id }, compression: 'none', ...options }
+  const { provider, id } = workloadOf(world, index)
+  const options = optionsOf(world, workloadOf(world, index))
+  return { key: `due${index}`, operation: 'backup', repository: 'main', workload: { provider, id }, compression: 'none', options }
 }
 
 /** Asks and does not wait: the run is the store's from now on. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ManifestRef, PointRow, Run } from '@holdfast/core/spec'
+import type { Cursor, Flags, ManifestRef, PlanRow, PointRow, Run } from '@holdfast/core/spec'
 import type { FaultyRepository, MemoryStore } from '@holdfast/testkit'
 import { decodeManifest, type Manifest } from '../../src/model/manifest.ts'
 import { fileEntriesOf, filesOfManifest } from '../../src/model/manifest-files.ts'
@@ -9,6 +9,10 @@ import { manifestPath, parseRepositoryPath, type RepositoryPath } from '../../sr
 export interface StoreView {
   readonly runs: ReadonlyMap<string, Run>
   readonly points: ReadonlyMap<string, PointRow & { readonly condemned: boolean }>
+  readonly flags: ReadonlyMap<string, Flags>
+  readonly plans: ReadonlyMap<string, PlanRow>
+  readonly cursors: ReadonlyMap<string, Cursor>
+  readonly outbox: ReadonlyMap<string, { readonly done: boolean }>
   readonly epoch: number
   readonly storeId: string
 }
@@ -39,6 +43,8 @@ export interface Ledger {
   /** Folders of points that the store knows as committed and that nobody has condemned. */
   readonly must: Set<string>
   readonly pinned: Set<string>
+  /** For longer than any schedule lasts. */
+  readonly held: Set<string>
   /** Current manifest of each point folder, as of the last inspection. */
   current(): ReadonlyMap<string, Manifest>
   /** Every file that a live manifest names, as of the last inspection. */
@@ -53,6 +59,7 @@ export interface Ledger {
 export function createLedger(repository: FaultyRepository, violate: (text: string) => void): Ledger {
   const must = new Set<string>()
   const pinned = new Set<string>()
+  const held = new Set<string>()
   const seen = new WeakMap<Uint8Array, SeenManifest>()
   let current = new Map<string, Manifest>()
   let named = new Set<string>()
@@ -83,6 +90,7 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
     }
     for (const folder of must) if (!current.has(folder)) violate(`committed point lost: ${folder}`)
     for (const folder of pinned) if (!current.has(folder)) violate(`pinned point lost: ${folder}`)
+    for (const folder of held) if (!current.has(folder)) violate(`held point lost: ${folder}`)
   }
 
   function look(files: ReadonlyMap<string, Uint8Array>, path: string, bytes: Uint8Array, where: { folder: string; number: number }) {
@@ -102,6 +110,7 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
   return {
     must,
     pinned,
+    held,
     current: () => current,
     files: () => named,
     inspect,
@@ -120,6 +129,7 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
       const { points, runs } = stateOf(store)
       for (const { folder, number } of manifests) {
         if (pinned.has(folder)) violate(`pinned point condemned: ${folder}`)
+        if (held.has(folder)) violate(`held point condemned: ${folder}`)
         if (![...points.values()].some((row) => row.folder === folder && !row.condemned)) must.delete(folder)
         for (const run of runs.values()) {
           if (run.state === 'running' && run.reads.some((read) => read.folder === folder && read.number === number))

@@ -3,6 +3,7 @@ import { manifestPath, runHash } from '../../src/model/names.ts'
 import { backupOrder, keyCount, type Orders, ownerOf } from './actions.ts'
 import { parsedPath, stateOf } from './ledger.ts'
 import { losePower } from './simulate.ts'
+import { isUpToDate, type Timed } from './timed.ts'
 import { quiet } from './traffic.ts'
 import { calm, graceMs, type Node, type World } from './world.ts'
 
@@ -25,6 +26,7 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
     await finish(world, engine.rescan({ repository: 'main', takeOver: owner.owner }), 'take over')
   for (let index = 0; index < keyCount; index++) engine.run(backupOrder(world, index)).then(undefined, () => undefined)
   await finish(world, engine.idle(), 'idle')
+  if (world.timed) await dueRest(world, node)
   repository.deliverLate()
   platform.arriveLate()
   world.ledger.inspect()
@@ -38,6 +40,7 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
     await finish(world, engine.idle(), 'idle')
   }
   world.ledger.inspect()
+  if (world.timed) await toldRest(world, world.timed)
   if (world.violation === undefined) restCheck(world, orders, afterDisaster)
   if (world.violation === undefined) await prove(world, node)
 }
@@ -56,17 +59,47 @@ async function finish<Result>(world: World, promise: PromiseLike<Result>, what: 
       world.violate(`${what} fails in the calm: ${error}`)
     },
   )
+  await passUntil(world, () => settled, what)
+  return result
+}
+
+async function passUntil(world: World, isReached: () => boolean, what: string): Promise<void> {
   const limit = world.traffic.clock.now() + longestCalmMs
   for (;;) {
     await quiet()
-    if (settled || world.violation !== undefined) return result
+    if (isReached() || world.violation !== undefined) return
     const next = world.traffic.untilNext()
     if (next === undefined || world.traffic.clock.now() > limit) {
       world.violate(`${what} does not end`)
-      return undefined
+      return
     }
     world.traffic.pass(next)
   }
+}
+
+/** What was due has had its turn; then nothing is due any more. */
+async function dueRest(world: World, node: Node): Promise<void> {
+  const { timed, traffic } = world
+  if (!timed) return
+  await passUntil(world, () => isUpToDate(stateOf(world.store), traffic.clock.now()), 'what is due')
+  for (const plan of Object.keys(timed.plans())) await finish(world, node.engine.removePlan(plan), 'removing a plan')
+  await passUntil(world, () => !hasPlannedWork(stateOf(world.store).runs), 'what was due')
+  await finish(world, node.engine.idle(), 'idle')
+  timed.claims.looked(node, () => stateOf(world.store))
+  if (timed.claims.unexplained() > 0) world.coverage.add('due time without a word, its node died')
+}
+
+/** A clock that went back lets some of it wait. */
+function hasPlannedWork(runs: ReadonlyMap<string, Run>): boolean {
+  return [...runs.values()].some(({ planId, state }) => planId !== undefined && (state === 'queued' || state === 'running'))
+}
+
+/** Everybody has heard everything. */
+async function toldRest(world: World, { receivers }: Timed): Promise<void> {
+  await passUntil(world, () => receivers.settled(stateOf(world.store)), 'telling people')
+  receivers.check(stateOf(world.store))
+  if (receivers.refused() > 0) world.coverage.add('notification refused')
+  if (receivers.doubles() > 0) world.coverage.add('notification sent twice')
 }
 
 /** A new point can be made, and deleting it deletes everything that is condemned. */
@@ -88,6 +121,7 @@ function restCheck(world: World, orders: Orders, afterDisaster: boolean): void {
   const left = world.platform.leftovers()
   if (left.length > 0) world.violate(`leftover on the platform: ${left.join(', ')}`)
   checkKeys(world, orders, [...runs.values()])
+  checkDue(world, orders, [...runs.values()], afterDisaster)
   checkMachines(world, [...runs.values()], afterDisaster)
   checkFiles(world)
 }
@@ -99,6 +133,21 @@ function checkKeys(world: World, orders: Orders, runs: readonly Run[]): void {
     const done = mine.filter((run) => run.state === 'succeeded').length
     if (done > 1 || (done === 0 && !orders.exempt.has(key)))
       world.violate(`${key} has ${done} successful runs: ${JSON.stringify(mine[0]?.error)}`)
+  }
+}
+
+/** Nothing but a clock that has jumped, a person or a disaster keeps a due run from succeeding. */
+function checkDue(world: World, orders: Orders, runs: readonly Run[], afterDisaster: boolean): void {
+  const keys = new Set<string>()
+  for (const { key, planId, state, error } of runs) {
+    if (planId === undefined) continue
+    if (keys.has(key)) world.violate(`two runs of ${key}`)
+    keys.add(key)
+    const code = (error as { readonly code?: string } | undefined)?.code
+    if (state === 'skipped') world.coverage.add('due run skipped')
+    if (code === 'CLOCK_JUMPED') world.coverage.add('prune refused after a jump')
+    const isAllowed = afterDisaster || orders.exempt.has(key) || code === 'CLOCK_JUMPED'
+    if (state !== 'succeeded' && state !== 'skipped' && !isAllowed) world.violate(`${key} is ${state}: ${JSON.stringify(error)}`)
   }
 }
 

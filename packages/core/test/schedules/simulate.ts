@@ -1,6 +1,7 @@
 import { act, foreignActs, type Orders, ownerOf } from './actions.ts'
 import { stateOf } from './ledger.ts'
 import { comeToRest } from './rest.ts'
+import { disturbTime } from './timed.ts'
 import { quiet } from './traffic.ts'
 import { busy, calm, createWorld, leaseMs, type Node, storm, type World } from './world.ts'
 
@@ -62,7 +63,7 @@ export async function simulate(
 async function step(game: Game): Promise<void> {
   const { world } = game
   const { random, traffic } = world
-  if (!(await disturb(game))) {
+  if (!disturbTime(world, game.slots) && !(await disturb(game))) {
     if (random.chance(0.07)) await wakeSlot(game)
     else letGoOn(game)
   }
@@ -85,6 +86,7 @@ function letGoOn({ world }: Game): void {
   if (call.label.startsWith('store') && random.chance(0.004)) {
     world.coverage.add(call.label.endsWith('after') ? 'answer of the store lost' : 'store busy')
     world.say(`${call.process.name} ${call.label} FAILS`)
+    call.process.failures++
     call.fail(busy(call.label))
   } else call.goOn()
 }
@@ -237,6 +239,7 @@ async function databaseDisaster(game: Game): Promise<boolean> {
   world.platform.arriveLate()
   world.say(`DATABASE ${disaster}`)
   world.coverage.add(`database ${disaster}`)
+  world.timed?.claims.forget()
   for (const run of stateOf(world.store).runs.values()) {
     const final = run.state !== 'queued' && run.state !== 'running'
     if (!final || disaster === 'rolled back') game.orders.exempt.add(run.key)

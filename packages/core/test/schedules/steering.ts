@@ -1,9 +1,8 @@
-import type { ProviderShape } from '@holdfast/testkit'
 import type { RunOrder } from '../../src/engine/engine.ts'
 import { backupOrder, type Orders } from './actions.ts'
 import { comeToRest } from './rest.ts'
 import { quiet, type WaitingCall } from './traffic.ts'
-import { createWorld, leaseMs, type Node, type World } from './world.ts'
+import { type ByHand, createWorld, leaseMs, type Node, type World } from './world.ts'
 
 /** A schedule written by hand: nodes go on call by call, as far as it says. */
 export interface Steering {
@@ -27,8 +26,8 @@ export interface Steering {
 
 const mostCalls = 20_000
 
-export function steer(shapes: readonly ProviderShape[], trace?: (text: string) => void, seed = 1): Steering {
-  const world = createWorld(seed, trace, shapes)
+export function steer(byHand: ByHand, trace?: (text: string) => void, seed = 1): Steering {
+  const world = createWorld(seed, trace, byHand)
   const orders: Orders = { exempt: new Set(), restores: new Map(), count: 0 }
   const { traffic } = world
   const release = async (call: WaitingCall) => {

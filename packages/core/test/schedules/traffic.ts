@@ -7,6 +7,12 @@ export interface Process {
   dead: boolean
   /** Nothing of it goes on before this step. */
   frozenUntil: number
+  /** Calls of it that have failed. */
+  failures: number
+  /** By how much the wall clocks were ahead when it began. */
+  readonly wallAtStart: number
+  /** Run -> the step in which it took that run last. */
+  readonly taken: Map<string, number>
 }
 
 /** A call that waits at a seam, before it takes effect or before its answer arrives. */
@@ -36,6 +42,8 @@ export interface Traffic {
   take(call: WaitingCall): void
   clockOf(process: Process): Clock
   readonly clock: Clock
+  /** From now on all wall clocks are ahead by so much; 0: they are right. */
+  setWall(milliseconds: number): void
   /** Time goes on; whoever sleeps until then wakes. */
   pass(milliseconds: number): void
   /** Milliseconds until the next process wakes. */
@@ -50,6 +58,7 @@ export function createTraffic(random: Random, trace: ((text: string) => void) | 
   let waiting: WaitingCall[] = []
   let sleepers: Sleeper[] = []
   let time = 0
+  let wall = 0
 
   const traffic: Traffic = {
     step: 0,
@@ -69,11 +78,14 @@ export function createTraffic(random: Random, trace: ((text: string) => void) | 
       waiting = waiting.filter((other) => other !== call)
     },
     clockOf: (process) => ({
-      now: () => startOfTime + time,
+      now: () => startOfTime + time + wall,
       monotonic: () => time,
       sleep: (milliseconds, { signal }) => sleep(process, time + Math.max(0, milliseconds), signal),
     }),
-    clock: { now: () => startOfTime + time, monotonic: () => time, sleep: () => never },
+    clock: { now: () => startOfTime + time + wall, monotonic: () => time, sleep: () => never },
+    setWall(milliseconds) {
+      wall = milliseconds
+    },
     pass(milliseconds) {
       time += milliseconds
       wakeDue()

@@ -1,4 +1,16 @@
-import { codeOf, HoldfastError, type Json, type Lease, type ManifestRef, type Outcome, type PointRow, type Run } from '@holdfast/core/spec'
+import {
+  type Cursor,
+  codeOf,
+  HoldfastError,
+  type Json,
+  type Lease,
+  type ManifestRef,
+  type OutboxEvent,
+  type Outcome,
+  type PointRow,
+  type Run,
+  type RunRequest,
+} from '@holdfast/core/spec'
 import {
   countingIds,
   type FaultyRepository,
@@ -18,15 +30,22 @@ import { createEngine } from '../../src/engine/create-engine.ts'
 import type { Engine } from '../../src/engine/engine.ts'
 import { manifestPath } from '../../src/model/names.ts'
 import { createLedger, type Ledger, stateOf } from './ledger.ts'
+import { checkCondemned, createTimed, type Timed } from './timed.ts'
 import { createTraffic, type Process, quiet, type Traffic } from './traffic.ts'
 import { platformView, repositoryView, type StoreObserver, storeView } from './views.ts'
 
 export const leaseMs = 4_000
 export const graceMs = 3_600_000
+/** Of the schedules, so many have plans that are due, people who are told, and clocks that jump. */
+const timedShare = 0.25
+/** With which the engine asks what is due; others ask only for the time. */
+const firingBatch = 1000
 
 export interface WorkloadOfWorld {
   readonly provider: string
   readonly id: string
+  /** On the platform. */
+  readonly name: string
   readonly shape: ProviderShape
 }
 
@@ -47,6 +66,8 @@ export interface World {
   readonly workloads: readonly WorkloadOfWorld[]
   readonly ledger: Ledger
   readonly coverage: Set<string>
+  /** Absent: nothing is ever due, and nobody is told. */
+  readonly timed: Timed | undefined
   store: MemoryStore
   /** The highest number of nodes ever made, for their names. */
   nodes: number
@@ -74,13 +95,19 @@ const usualFaults = {
 }
 const platformFaults = { requestLost: 0.006, answerLost: 0.006, late: 0.01, doubled: 0.03, broken: 0.004, cut: 0.004 }
 
-/** With `shapes` the world is one for a schedule written by hand: these workloads, no faults, and every call waits. */
-export function createWorld(seed: number, trace?: (text: string) => void, shapes?: readonly ProviderShape[]): World {
+/** A world for a schedule written by hand: these workloads, no faults, and every call waits. */
+export interface ByHand {
+  readonly shapes: readonly ProviderShape[]
+  /** With plans that are due. */
+  readonly timed?: true
+}
+
+export function createWorld(seed: number, trace?: (text: string) => void, byHand?: ByHand): World {
   const random = seededRandom(seed)
   const say = (text: string) => trace?.(`${String(world.traffic.step).padStart(4)} ${text}`)
-  const traffic = createTraffic(random.fork('traffic'), trace && say, shapes !== undefined)
-  const repository = faultyRepository({ random: random.fork('repository'), clock: traffic.clock, faults: shapes ? noFaults : usualFaults })
-  const platform = memoryPlatform({ random: random.fork('platform'), clusters: 2, fileBytes: 300, faults: shapes ? {} : platformFaults })
+  const traffic = createTraffic(random.fork('traffic'), trace && say, byHand !== undefined)
+  const repository = faultyRepository({ random: random.fork('repository'), clock: traffic.clock, faults: byHand ? noFaults : usualFaults })
+  const platform = memoryPlatform({ random: random.fork('platform'), clusters: 2, fileBytes: 300, faults: byHand ? {} : platformFaults })
   const coverage = new Set<string>()
   const violate = (text: string) => {
     world.violation ??= text
@@ -89,7 +116,9 @@ export function createWorld(seed: number, trace?: (text: string) => void, shapes
   const ids = countingIds('i')
   const busyResources = random.chance(0.5)
   const makeStore = () => memoryStore({ clock: traffic.clock, ids })
-  const workloads = makeWorkloads(shapes ?? twoShapes(random.fork('workloads')), platform)
+  const workloads = makeWorkloads(byHand?.shapes ?? twoShapes(random.fork('workloads')), platform)
+  const times = random.fork('times')
+  const isTimed = byHand ? byHand.timed === true : times.chance(timedShare)
   const world: World = {
     random: random.fork('driver'),
     traffic,
@@ -99,6 +128,7 @@ export function createWorld(seed: number, trace?: (text: string) => void, shapes
     workloads,
     ledger: createLedger(repository, violate),
     coverage,
+    timed: isTimed ? createTimed(times, workloads, (workload) => optionsOf(world, workload), violate) : undefined,
     store: makeStore(),
     nodes: 0,
     violation: undefined,
@@ -120,9 +150,9 @@ function twoShapes(random: Random): readonly ProviderShape[] {
 function makeWorkloads(shapes: readonly ProviderShape[], platform: MemoryPlatform): readonly WorkloadOfWorld[] {
   return shapes.map((shape, index) => {
     const name = `w${index}`
-    if (shape === 'tarVolume') return { provider: shape.toLowerCase(), shape, id: platform.addVolume(name) }
-    if (shape === 'tarProject') return { provider: shape.toLowerCase(), shape, id: platform.addProject(name) }
-    return { provider: shape.toLowerCase(), shape, id: platform.addMachine(name, 1) }
+    if (shape === 'tarVolume') return { provider: shape.toLowerCase(), shape, name, id: platform.addVolume(name) }
+    if (shape === 'tarProject') return { provider: shape.toLowerCase(), shape, name, id: platform.addProject(name) }
+    return { provider: shape.toLowerCase(), shape, name, id: platform.addMachine(name, 1) }
   })
 }
 
@@ -134,19 +164,28 @@ async function makeNode(
 ): Promise<Node> {
   const { traffic } = world
   const store = options?.store ?? world.store
-  const process: Process = { name: options?.name ?? `node-${++world.nodes}`, dead: false, frozenUntil: 0 }
+  const timed = options ? undefined : world.timed
+  const process: Process = {
+    name: options?.name ?? `node-${++world.nodes}`,
+    dead: false,
+    frozenUntil: 0,
+    failures: 0,
+    wallAtStart: timed?.jump.wallMs ?? 0,
+    taken: new Map(),
+  }
   const platform = platformView(world.platform, process, traffic)
   const changed = (label: string) => {
     if (!label.startsWith('put visible') || label.endsWith('.json')) world.ledger.inspect()
   }
-  const view = storeView(store, process, traffic, observerOf(world, store))
+  const view = storeView(store, process, traffic, observerOf(world, store, process))
   const runs = busyResources ? view.runs : { ...view.runs, create: withoutResources(view.runs.create) }
+  const plans = busyResources ? view.plans : { ...view.plans, advance: dueWithoutResources(view.plans.advance) }
   const wasOpen = traffic.open
   traffic.open = true
   const made = createEngine({
     name: process.name,
     system: options?.name ?? 'holdfast',
-    store: { ...view, runs },
+    store: { ...view, runs, plans },
     repositories: { main: repositoryView(world.repository, process, traffic, world.disk, changed) },
     providers: Object.fromEntries(
       world.workloads.map(({ provider, shape }) => [provider, scriptedProvider(platform, { shape, name: provider })]),
@@ -157,6 +196,7 @@ async function makeNode(
     graceMs,
     retry: { maxFailures: 40, delayMs: 5 },
     concurrency: 2,
+    ...(timed && { plans: timed.plans(), notifiers: timed.receivers.views(process, traffic) }),
   })
   const engine = await made
   await quiet()
@@ -173,8 +213,23 @@ function withoutResources(create: Node['store']['runs']['create']): Node['store'
     )
 }
 
+function dueWithoutResources(advance: Node['store']['plans']['advance']): Node['store']['plans']['advance'] {
+  return (from, next, requests, options) =>
+    advance(
+      from,
+      next,
+      requests.map((request) => ({ ...request, resources: [] })),
+      options,
+    )
+}
+
+/** What the backup of this workload is told. */
+export function optionsOf(world: World, { shape }: WorkloadOfWorld): Json {
+  return shape === 'tarVolume' || shape === 'tarProject' ? world.backupOptions : {}
+}
+
 /** Keeps the ledger in step with what the store acknowledges, and counts what the schedules reach. */
-function observerOf(world: World, store: MemoryStore): StoreObserver {
+function observerOf(world: World, store: MemoryStore, process: Process): StoreObserver {
   return (method, given, result, error) => {
     if (error !== undefined) {
       if (codeOf(error) === 'STALE_LEASE') world.coverage.add('stale write refused')
@@ -182,10 +237,12 @@ function observerOf(world: World, store: MemoryStore): StoreObserver {
     }
     if (method === 'runs.take') {
       for (const run of result as readonly Run[]) if (run.attempt > 1) world.coverage.add('takeover or retry')
+      for (const run of result as readonly Run[]) process.taken.set(run.id, world.traffic.step)
       for (const run of result as readonly Run[]) world.say(`take ${run.key} attempt ${run.attempt}`)
     }
     if (world.store !== store) return
     if (method === 'runs.finish') noteFinish(world, store, given[0] as Lease, given[1] as Outcome)
+    if (world.timed) noteTime(world, world.timed, { process, method, given, result })
     if (method === 'runs.save') noteTarget(world, given[1] as { readonly target?: ManifestRef | null })
     if (method === 'points.sync' && result === true) {
       world.ledger.dropped(given[5] as readonly ManifestRef[])
@@ -195,8 +252,38 @@ function observerOf(world: World, store: MemoryStore): StoreObserver {
       if (!world.traffic.open) world.coverage.add('points condemned')
       world.say(`condemn ${(given[4] as readonly ManifestRef[]).map((ref) => manifestPath(ref.folder, ref.number)).join(' ')}`)
       world.ledger.condemned(store, given[4] as readonly ManifestRef[])
+      checkCondemned(world, process, given[0] as Lease, given[4] as readonly ManifestRef[])
     }
     if (method === 'points.forget' && !world.traffic.open) world.coverage.add('prune deletes')
+  }
+}
+
+interface SeenCall {
+  readonly process: Process
+  readonly method: string
+  readonly given: readonly unknown[]
+  readonly result: unknown
+}
+
+/** Keeps in step what is due and what is to be told. */
+function noteTime(world: World, { claims, receivers }: Timed, { process, method, given, result }: SeenCall): void {
+  const state = () => stateOf(world.store)
+  if (method === 'plans.due' && given[0] === firingBatch) claims.looked(process, state)
+  if (method === 'plans.advance') {
+    const [from, next, requests] = given as [Cursor, number | null, readonly RunRequest[]]
+    world.say(`${process.name} claims ${from.planId} ${from.due} to ${next}: ${result}`)
+    world.coverage.add(result === true ? 'due time claimed' : 'due time claimed by another')
+    if (result === true) claims.won(process, from, next, requests, state)
+  }
+  if (method === 'outbox.add') {
+    const events = given[0] as readonly OutboxEvent[]
+    receivers.announced(events)
+    if (events.some(({ id }) => id.includes('/missed/'))) world.coverage.add('due time missed')
+  }
+  if (method === 'runs.finish') {
+    const [, outcome, , events] = given as [Lease, Outcome, unknown, readonly OutboxEvent[]]
+    receivers.announced(events)
+    if (outcome.state !== 'queued' && events.length === 0) world.violate(`a run that ended as ${outcome.state} tells nobody`)
   }
 }
 
@@ -207,6 +294,7 @@ function noteFinish(world: World, store: MemoryStore, lease: Lease, outcome: Out
   if (!world.traffic.open) world.coverage.add(`${run?.operation} succeeded`)
   world.ledger.finished(store, outcome.points)
   if (run?.operation === 'restore') noteRestored(world, run)
+  if (run?.planId !== undefined && !world.traffic.open) world.coverage.add(`due ${run.operation} succeeded`)
   for (const point of outcome.points) {
     const manifest = world.ledger.current().get(point.folder)
     if (manifest && manifest.attempt !== lease.attempt) world.coverage.add('commit adopted')
@@ -232,12 +320,14 @@ export function calm(world: World): void {
   world.traffic.open = true
   world.repository.setFaults(noFaults)
   world.platform.setFaults({})
+  world.timed?.receivers.fail(false)
 }
 
 export function storm(world: World): void {
   world.traffic.open = false
   world.repository.setFaults(usualFaults)
   world.platform.setFaults(platformFaults)
+  world.timed?.receivers.fail(true)
 }
 
 export function busy(what: string): HoldfastError {

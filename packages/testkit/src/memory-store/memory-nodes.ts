@@ -3,6 +3,9 @@ import { addEvents } from './memory-outbox.ts'
 import { plain } from './plain.ts'
 import type { StoreContext, StoredReport } from './store-state.ts'
 
+/** How long reports are kept, milliseconds: part of the contract. */
+const historyMs = 7 * 86_400_000
+
 export function memoryNodes(context: StoreContext): NodeStore {
   const { reports } = context.state
   return {
@@ -10,7 +13,8 @@ export function memoryNodes(context: StoreContext): NodeStore {
       context.perform('nodes.report', options, () => {
         const previous = reports.findLast((entry) => entry.node === report.node)?.at
         const now = context.now()
-        reports.push(plain({ ...report, at: now }))
+        const recent = reports.filter((entry) => entry.at >= now - historyMs)
+        reports.splice(0, reports.length, ...recent, plain({ ...report, at: now }))
         return { now, ...(previous !== undefined && { previous }) }
       }),
     list: (options) =>
@@ -19,7 +23,7 @@ export function memoryNodes(context: StoreContext): NodeStore {
         const latest = new Map<string, StoredReport>()
         for (const report of reports) latest.set(report.node, report)
         const sorted = [...latest.values()].sort((left, right) => (left.node < right.node ? -1 : 1))
-        return sorted.map(({ at, ...report }) => ({ ...report, age: now - at }))
+        return sorted.map((report) => ({ ...report, age: now - report.at }))
       }),
     history: (node, since, options) =>
       context.iterate('nodes.history', options, () => reports.filter((report) => report.node === node && report.at >= since)),

@@ -1,5 +1,6 @@
 import { type Cursor, HoldfastError, type PlanStore } from '@holdfast/core/spec'
 import { checkRequests, createRun } from './create-run.ts'
+import { addEvents } from './memory-outbox.ts'
 import { plain } from './plain.ts'
 import type { StoreContext } from './store-state.ts'
 
@@ -53,6 +54,7 @@ export function memoryPlans(context: StoreContext): PlanStore {
         if (current === undefined || current.due === null || current.due !== from.due) return false
         state.cursors.set(key, { ...current, due: next })
         for (const request of runs) createRun(context, request)
+        addEvents(context, options.events ?? [])
         return true
       }),
   }

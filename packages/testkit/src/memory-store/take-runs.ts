@@ -1,4 +1,4 @@
-import type { Run } from '@holdfast/core/spec'
+import { priorityHeadStartMs, type Run } from '@holdfast/core/spec'
 import { isFinal } from './create-run.ts'
 import type { StoreContext } from './store-state.ts'
 
@@ -8,8 +8,9 @@ interface Worker {
   readonly only?: readonly string[]
 }
 
+const rankOf = ({ dueAt, priority }: Run): number => dueAt - priority * priorityHeadStartMs
 const byRank = (left: Run, right: Run): number =>
-  right.priority - left.priority || left.dueAt - right.dueAt || left.notBefore - right.notBefore
+  rankOf(left) - rankOf(right) || left.dueAt - right.dueAt || left.notBefore - right.notBefore
 
 /** Resources in use, and those an earlier run waits for: nobody behind it may have them. */
 function openResources(running: readonly Run[]) {
@@ -30,7 +31,7 @@ function openResources(running: readonly Run[]) {
   }
 }
 
-/** The choice of `take`: ended leases first, then queued runs by priority and age. Pure but for the clock. */
+/** The choice of `take`: ended leases first, then queued runs by age, each priority a head start. Pure but for the clock. */
 export function chooseRuns(context: StoreContext, worker: Worker, limit: number): readonly Run[] {
   const now = context.now()
   const active = [...context.state.runs.values()].filter((run) => !isFinal(run))

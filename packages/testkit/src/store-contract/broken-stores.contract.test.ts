@@ -1,4 +1,4 @@
-import type { Lease, RunRequest, Store } from '@holdfast/core/spec'
+import type { Lease, NodeReport, RunRequest, Store } from '@holdfast/core/spec'
 import { describe, expect, it } from 'vitest'
 import { collectingRunner } from '../collecting-runner.ts'
 import { fakeClock } from '../fake-clock.ts'
@@ -161,6 +161,22 @@ const broken: { readonly [name: string]: Breakage } = {
       })
     },
     caughtBy: 'an id is kept once, also when it was delivered',
+  },
+  'keeps the reports of nodes for ever': {
+    breakStore: (good) => {
+      const reports: (NodeReport & { readonly at: number })[] = []
+      return replaced(good, 'nodes', {
+        async report(report, options) {
+          const answer = await good.nodes.report(report, options)
+          reports.push({ ...report, at: answer.now })
+          return answer
+        },
+        async *history(node, since) {
+          yield* reports.filter((report) => report.node === node && report.at >= since)
+        },
+      })
+    },
+    caughtBy: 'report drops what any node reported more than 7 days ago, and nothing younger',
   },
   'does not hear an abort': {
     breakStore: (good) => replaced(good, 'runs', { create: (requests) => good.runs.create(requests, fresh()) }),

@@ -83,6 +83,17 @@ function dueTests(options: StoreContractOptions): void {
       assert.equal((await store.runs.get('one', options))?.state, 'queued')
       assert.equal((await store.runs.get('two', options))?.state, 'queued')
     })
+    test('advance writes its notifications with the claim, and none when it does nothing', async (given) => {
+      const { store, options } = given
+      await putPlan(given, [cursor('a', 100)])
+      const told = (id: string) => ({ ...options, events: [{ id, event: { text: id } }] })
+      assert.equal(await store.plans.advance(cursor('a', 100), 200, [], told('first')), true)
+      assert.equal(await store.plans.advance(cursor('a', 100), 300, [], told('second')), false)
+      assert.deepEqual(
+        (await store.outbox.take(1000, 10, options)).map(({ id }) => id),
+        ['first'],
+      )
+    })
     test('advance from another time than the stored one does nothing', async (given) => {
       const { store, options } = given
       await putPlan(given, [cursor('a', 100)])

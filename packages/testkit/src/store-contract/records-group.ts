@@ -36,16 +36,19 @@ function nodeTests(options: StoreContractOptions): void {
       assert.equal(second.previous, first.now)
       assert.ok(second.now >= first.now + 3000)
     })
-    test('list gives the last report of each node with its age', async ({ store, advance, options }) => {
-      await store.nodes.report(report('a', { state: 'Error', checks: [{ name: 'disk' }] }), options)
+    test('list gives the last report of each node with its time and age, by name', async ({ store, advance, options }) => {
+      const { now: atOfA } = await store.nodes.report(
+        report('a', { state: 'Error', hostName: 'backup1', checks: [{ name: 'disk' }] }),
+        options,
+      )
       await store.nodes.report(report('b'), options)
       await advance(2000)
-      await store.nodes.report(report('b', { state: 'Warning', version: '1.1.0' }), options)
-      const nodes = (await store.nodes.list(options)).toSorted((left, right) => (left.node < right.node ? -1 : 1))
+      const { now: atOfB } = await store.nodes.report(report('b', { state: 'Warning', version: '1.1.0' }), options)
+      const nodes = await store.nodes.list(options)
       const withoutAge = nodes.map(({ age, ...rest }) => rest)
       assert.deepEqual(withoutAge, [
-        report('a', { state: 'Error', checks: [{ name: 'disk' }] }),
-        report('b', { state: 'Warning', version: '1.1.0' }),
+        { ...report('a', { state: 'Error', hostName: 'backup1', checks: [{ name: 'disk' }] }), at: atOfA },
+        { ...report('b', { state: 'Warning', version: '1.1.0' }), at: atOfB },
       ])
       assert.ok((nodes[0]?.age ?? 0) >= 2000 && (nodes[1]?.age ?? -1) >= 0 && (nodes[1]?.age ?? 9999) < 2000)
     })
@@ -61,6 +64,34 @@ function nodeTests(options: StoreContractOptions): void {
         { ...report('a', { version: '2' }), at: times[1] },
         { ...report('a', { version: '3' }), at: times[2] },
       ])
+    })
+    test('report drops what any node reported more than 7 days ago, and nothing younger', async ({ store, advance, options }) => {
+      const day = 86_400_000
+      await store.nodes.report(report('gone'), options)
+      const first = await store.nodes.report(report('a', { version: '1' }), options)
+      await advance(6 * day)
+      const second = await store.nodes.report(report('a', { version: '2' }), options)
+      await advance(day)
+      assert.equal((await store.nodes.list(options)).length, 2)
+      await advance(1000)
+      const third = await store.nodes.report(report('a', { version: '3' }), options)
+      assert.deepEqual([second.previous, third.previous], [first.now, second.now])
+      assert.deepEqual(
+        (await store.nodes.list(options)).map(({ node }) => node),
+        ['a'],
+      )
+      assert.deepEqual(await collect(store.nodes.history('gone', 0, options)), [])
+      const history = await collect(store.nodes.history('a', 0, options))
+      assert.deepEqual(
+        history.map(({ version }) => version),
+        ['2', '3'],
+      )
+    })
+    test('report answers with the time of the report before, also when that is dropped by it', async ({ store, advance, options }) => {
+      const first = await store.nodes.report(report('a'), options)
+      await advance(8 * 86_400_000)
+      assert.equal((await store.nodes.report(report('a'), options)).previous, first.now)
+      assert.equal((await collect(store.nodes.history('a', 0, options))).length, 1)
     })
   })
 }

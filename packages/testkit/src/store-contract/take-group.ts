@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Resource } from '@holdfast/core/spec'
+import { priorityHeadStartMs, type Resource } from '@holdfast/core/spec'
 import {
   getRun,
   intent,
@@ -58,6 +58,12 @@ export function takeGroup(options: StoreContractOptions): void {
       await given.store.runs.create(asked, given.options)
       const order = [...(await takeAll(given, 1)), ...(await takeAll(given, 1)), ...(await takeAll(given, 1))]
       assert.deepEqual(keysOf(order), ['a', 'b', 'c'])
+    })
+    test('priority is a head start: what was due long before an urgent run comes first', async (given) => {
+      const asked = [request('urgent', { dueAt: 4 * priorityHeadStartMs, priority: 3 }), request('old', { dueAt: priorityHeadStartMs - 1 })]
+      await given.store.runs.create(asked, given.options)
+      const order = [...(await takeAll(given, 1)), ...(await takeAll(given, 1))]
+      assert.deepEqual(keysOf(order), ['old', 'urgent'])
     })
     test('only gives the named runs', async ({ store, options }) => {
       const created = await store.runs.create([request('one'), request('two')], options)

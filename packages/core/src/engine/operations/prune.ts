@@ -1,78 +1,164 @@
-import { isoTime, manifestPath, parseRepositoryPath, pointOf } from '../../model/names.ts'
+import { isoTime, manifestPath, parseRepositoryPath, pointOf, workloadKey } from '../../model/names.ts'
 import type { PruneInput } from '../../model/run-input.ts'
 import type { PruneOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
-import { HoldfastError } from '../../spec/errors.ts'
-import { bytesOf } from '../../spec/helpers/index.ts'
+import { codeOf, HoldfastError } from '../../spec/errors.ts'
+import { bytesOf, formatDuration } from '../../spec/helpers/index.ts'
 import type { Catalog, ManifestRef } from '../../spec/store.ts'
 import type { Attempt } from '../attempt.ts'
 import { type CatalogPoint, referenceOf } from '../catalog-view.ts'
 import { removeDeadFiles, removeFlagFiles } from '../dead-files.ts'
+import { errorText } from '../error-text.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { requireOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
 import { needed, planPrune } from '../prune-plan.ts'
+import { createPolicies, decideWorkload, type WorkloadDecisions } from '../retention-decisions.ts'
 import { strangerBecause, syncWorkload } from './rescan.ts'
 
 const casTries = 20
 
-/** The only code that deletes committed bytes. What is condemned goes, also what an earlier prune condemned and could not finish (rule whole-list). */
+/**
+ * The only code that deletes committed bytes. What is condemned goes, also what an earlier prune condemned and could not finish (rule whole-list; of one
+ * workload alone that is the list of its chains, which never leave it).
+ */
 export async function prune(parts: EngineParts, attempt: Attempt, input: PruneInput): Promise<Success> {
   const options = { signal: attempt.signal }
   await requireOwnership(parts, input.repository, options)
-  await condemnAll(parts, attempt, input, options)
+  const choice = input.points ? undefined : await condemnByRetention(parts, attempt, input, options)
+  if (input.points) await condemnNamed(parts, attempt, input.repository, input.points, options)
+  const only = input.workload && workloadKey(input.workload)
   const deleted = new Set<string>()
   let deletedBytes = 0
-  for (const row of await condemnedRows(parts, input.repository, options)) {
+  for (const row of await condemnedRows(parts, input.repository, only, options)) {
     attempt.meter.step(`deleting ${row.pointId}`)
     deletedBytes += await deleteRow(parts, attempt, row, options)
     deleted.add(row.pointId)
   }
   for (const point of deleted) parts.events.emit('point-deleted', { repository: input.repository, point })
-  const result: PruneOutcome = { repository: input.repository, points: [...deleted].sort(), bytes: deletedBytes }
+  const result: PruneOutcome = { repository: input.repository, points: [...deleted].sort(), bytes: deletedBytes, ...choice }
   return { result: plainResult(result) }
 }
 
 /** All named points are found and allowed before the first is condemned. */
-async function condemnAll(parts: EngineParts, attempt: Attempt, input: PruneInput, options: CallOptions): Promise<void> {
-  const wanted = new Set(input.points)
+async function condemnNamed(
+  parts: EngineParts,
+  attempt: Attempt,
+  repository: string,
+  points: readonly string[],
+  options: CallOptions,
+): Promise<void> {
+  const wanted = new Set(points)
   const found = new Set<string>()
   const workloads: string[] = []
-  for await (const workload of parts.store.points.workloads(input.repository, options)) {
-    const catalog = await parts.store.points.catalog(input.repository, workload, options)
+  for await (const workload of parts.store.points.workloads(repository, options)) {
+    const catalog = await parts.store.points.catalog(repository, workload, options)
     for (const row of catalog.points) if (wanted.has(row.pointId)) found.add(row.pointId)
     if (planPrune(catalog, wanted, attempt.storeNow()).length > 0) workloads.push(workload)
   }
   // A second attempt of a prune that has deleted already does not find them any more.
-  const unknown = input.points.filter((point) => !found.has(point))
+  const unknown = points.filter((point) => !found.has(point))
   if (unknown.length > 0 && attempt.run.attempt === 1) {
-    throw new HoldfastError('NOT_FOUND', `There is no point ${unknown.join(', ')} in repository "${input.repository}".`, {
+    throw new HoldfastError('NOT_FOUND', `There is no point ${unknown.join(', ')} in repository "${repository}".`, {
       remedy: 'List the points, then name them by their ids.',
     })
   }
-  for (const workload of workloads) await condemn(parts, attempt, input.repository, workload, wanted, options)
+  for (const workload of workloads) {
+    const plan = async (catalog: Catalog) => planPrune(catalog, wanted, attempt.storeNow())
+    await condemn(parts, attempt, { repository, workload, plan }, options)
+  }
+}
+
+/** What the retention of the plans lets go, workload by workload. Why each point went is kept with the run. */
+async function condemnByRetention(
+  parts: EngineParts,
+  attempt: Attempt,
+  { repository, workload: only }: PruneInput,
+  options: CallOptions,
+): Promise<{ readonly reasons: { readonly [point: string]: string }; readonly kept: number }> {
+  requireTrustedClock(parts)
+  const policies = createPolicies(parts.store)
+  const reasons: { [point: string]: string } = {}
+  let kept = 0
+  for await (const workload of parts.store.points.workloads(repository, options)) {
+    if (only && workloadKey(only) !== workload) continue
+    let decided: WorkloadDecisions | undefined
+    const plan = async (catalog: Catalog) => {
+      await policies.learn(catalog, options)
+      decided = decideWorkload(catalog, policies.byPlan, attempt.storeNow())
+      return planPrune(catalog, goingOf(decided), attempt.storeNow())
+    }
+    await condemn(parts, attempt, { repository, workload, plan, relearn: true }, options)
+    for (const warning of decided?.warnings ?? []) attempt.warn(warning.code, `${workload}: ${warning.message}`)
+    for (const { keep, point, reasons: why } of decided?.decisions ?? []) {
+      if (keep) kept++
+      else reasons[point.id] = why.join('; ')
+    }
+  }
+  for (const warning of policies.warnings) attempt.warn('PLAN_UNREADABLE', warning)
+  return { reasons, kept }
+}
+
+/** Ages and days are read from clocks: one that has jumped would delete what it makes look old. */
+function requireTrustedClock({ clockWatch, name }: EngineParts): void {
+  if (clockWatch.trusted()) return
+  const { host, store } = clockWatch.away()
+  const away = Math.abs(host) > Math.abs(store) ? { whose: `of node "${name}"`, by: host } : { whose: 'of the store', by: store }
+  throw new HoldfastError(
+    'CLOCK_JUMPED',
+    `The clock ${away.whose} has jumped by ${formatDuration(Math.abs(away.by))}: nothing is pruned by age.`,
+  )
+}
+
+const goingOf = ({ decisions }: WorkloadDecisions): ReadonlySet<string> =>
+  new Set(decisions.filter(({ keep }) => !keep).map(({ point }) => point.id))
+
+interface Condemning {
+  readonly repository: string
+  readonly workload: string
+  /** What is to go, by the catalog as it is now. */
+  readonly plan: (catalog: Catalog) => Promise<readonly ManifestRef[]>
+  /** A flag that only the repository knows is read into the catalog, and everything planned again; otherwise it is an error. */
+  readonly relearn?: true
 }
 
 async function condemn(
   parts: EngineParts,
   attempt: Attempt,
-  repository: string,
-  workload: string,
-  wanted: ReadonlySet<string>,
+  { repository, workload, plan: planOf, relearn }: Condemning,
   options: CallOptions,
 ): Promise<void> {
   for (let tried = 0; tried < casTries; tried++) {
     const catalog: Catalog = await parts.store.points.catalog(repository, workload, options)
-    const plan = planPrune(catalog, wanted, attempt.storeNow())
+    const plan = await planOf(catalog)
     if (plan.length === 0) return
     const { repositoryId } = await requireOwnership(parts, repository, options)
-    if (await learnUnknown(parts, attempt, { repository, workload, repositoryId, catalog, plan }, options)) continue
-    await refuseFlagged(parts, repository, plan, attempt.storeNow(), options)
+    const where = { repository, workload, repositoryId }
+    if (await learnUnknown(parts, attempt, { ...where, catalog, plan }, options)) continue
+    try {
+      await refuseFlagged(parts, repository, plan, attempt.storeNow(), options)
+    } catch (error) {
+      if (!relearn || codeOf(error) !== 'POINT_NEEDED' || tried === casTries - 1) throw error
+      await learnFlags(parts, attempt, { ...where, plan }, error, options)
+      continue
+    }
     if (await parts.store.points.condemn(attempt.lease, repository, workload, catalog.version, plan, options)) return
   }
   throw new HoldfastError('STORE_BUSY', `The points of ${workload} in "${repository}" change faster than they can be condemned.`)
+}
+
+async function learnFlags(
+  parts: EngineParts,
+  attempt: Attempt,
+  { plan, ...where }: UnknownSearch & { readonly plan: readonly ManifestRef[] },
+  error: unknown,
+  options: CallOptions,
+): Promise<void> {
+  attempt.warn('CATALOG_BEHIND', `The catalog did not know a flag of ${where.workload} in "${where.repository}": ${errorText(error)}`)
+  for (const home of new Set(plan.map(({ folder }) => folder.slice(0, folder.indexOf('/')))))
+    await syncWorkload(parts, attempt, { ...where, home }, { added: 0, removed: 0, findings: [] }, options)
 }
 
 /**
@@ -145,9 +231,15 @@ async function unknownManifest(
 }
 
 /** Children before parents (rule children-first), the numbers of one point in ascending order (rule oldest-first). */
-async function condemnedRows(parts: EngineParts, repository: string, options: CallOptions): Promise<readonly CatalogPoint[]> {
+async function condemnedRows(
+  parts: EngineParts,
+  repository: string,
+  only: string | undefined,
+  options: CallOptions,
+): Promise<readonly CatalogPoint[]> {
   const rows: CatalogPoint[] = []
   for await (const workload of parts.store.points.workloads(repository, options)) {
+    if (only !== undefined && workload !== only) continue
     const catalog = await parts.store.points.catalog(repository, workload, options)
     rows.push(...catalog.points.filter((row) => row.condemned))
   }

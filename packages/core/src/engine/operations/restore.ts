@@ -8,10 +8,12 @@ import { createRestoreSource } from '../../transfer/index.ts'
 import type { Attempt } from '../attempt.ts'
 import { type ChainLink, readChain } from '../base-chain.ts'
 import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
+import { errorText } from '../error-text.ts'
 import { deliveredResult, plainResult, type Success } from '../finish.ts'
 import { createRunContext } from '../intents.ts'
-import { requireReadable } from '../ownership.ts'
+import { readOwnership, requireReadable } from '../ownership.ts'
 import { type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
+import { changeFlags, markVerified } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
 
 /** A restore whose repository is known. */
@@ -47,7 +49,10 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
     options: input.options,
     ...(input.target !== undefined && { target: input.target }),
   }
-  const result = await provider.restore(request, source, context)
+  const result = await provider.restore(request, source, context).catch(async (error: unknown) => {
+    if (input.purpose === 'test') await quarantineDamaged(parts, attempt, newest, error, options)
+    throw error
+  })
   const outcome: RestoreOutcome = {
     repository: input.repository,
     point: newest.manifest.point,
@@ -59,6 +64,8 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
     attempt.signal.throwIfAborted()
     return { result: plainResult(outcome), kept }
   }
+  // Every stored byte of a point without a base has been read and compared.
+  if (links.length === 1) await noteOfPoint(parts, attempt, newest, 'verified', options)
   const probe = await probeCopy(parts, attempt, input, providerName, result)
   return { result: plainResult({ ...outcome, ...(probe && { probe }) }) }
 }
@@ -149,4 +156,37 @@ async function probeCopy(
   const context = createRunContext(parts, attempt, providerName, new Set(), attempt.signal)
   const { verdict, evidence } = await provider.probe.run(copy.workload, input.probe, context)
   return { verdict, evidence }
+}
+
+/** A test restore is a verification: a point that it finds damaged is not trusted any more. Whatever else went wrong says nothing about the point. */
+async function quarantineDamaged(
+  parts: EngineParts,
+  attempt: Attempt,
+  link: ChainLink,
+  error: unknown,
+  options: CallOptions,
+): Promise<void> {
+  const code = codeOf(error)
+  if (code !== 'CHECKSUM_MISMATCH' && code !== 'POINT_DAMAGED') return
+  await noteOfPoint(parts, attempt, link, { quarantine: error instanceof Error ? error.message : errorText(error) }, options)
+}
+
+/** In a repository of our own. What cannot be noted now is found again by the next verification. */
+async function noteOfPoint(
+  parts: EngineParts,
+  attempt: Attempt,
+  { reference, manifest }: ChainLink,
+  note: 'verified' | { readonly quarantine: string },
+  options: CallOptions,
+): Promise<void> {
+  const { repository, folder } = reference
+  const lease = { ...options, lease: attempt.lease }
+  try {
+    if ((await readOwnership(parts, repository, options)).state !== 'ours') return
+    if (note === 'verified') await markVerified(parts, { repository, folder }, attempt.storeNow(), lease)
+    else await changeFlags(parts, { repository, folder }, note, lease)
+  } catch (error) {
+    if (codeOf(error) === 'STALE_LEASE' || options.signal.aborted) throw error
+    attempt.warn('FLAG_NOT_NOTED', `What the test restore found of point ${manifest.point} could not be noted: ${errorText(error)}`)
+  }
 }

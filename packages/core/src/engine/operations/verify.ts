@@ -1,5 +1,5 @@
 import { type FlagName, type FlagsRead, flagMembers } from '../../model/flags.ts'
-import { flagPath, isoTime, manifestPath, workloadKey } from '../../model/names.ts'
+import { flagPath, isoTime, manifestPath, runHash, workloadKey } from '../../model/names.ts'
 import type { VerifyInput } from '../../model/run-input.ts'
 import type { VerifyOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
@@ -11,6 +11,7 @@ import type { ChainLink } from '../base-chain.ts'
 import { chainOf, type PointView, pointsOf, referenceOf, sameReference } from '../catalog-view.ts'
 import { errorText } from '../error-text.ts'
 import { plainResult, type Success } from '../finish.ts'
+import { outboxEvent } from '../notices.ts'
 import { readOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { changeFlags, markVerified, readPointFlags } from '../point-flags.ts'
@@ -35,7 +36,7 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
     if (input.workload && workloadKey(input.workload) !== workload) continue
     const catalog = await parts.store.points.catalog(input.repository, workload, options)
     const points = pointsOf(catalog)
-    for (const point of choose(points, input)) {
+    for (const point of choose(points, input, attempt.run.key)) {
       left.delete(point.current.pointId)
       const found = await verifyOne(parts, attempt, { points, point, mode: input.mode, owner }, options)
       if (!found) continue
@@ -71,14 +72,24 @@ async function checkRepositoryFile(parts: EngineParts, repository: string, findi
   }
 }
 
-/** Named points with what they build on, or all. Oldest first, so that the cause of damage is told before its effects. */
-function choose(points: readonly PointView[], input: VerifyInput): readonly PointView[] {
-  const oldestFirst = [...points].reverse()
-  if (!input.points) return oldestFirst
+/** Named points with what they build on, a sample, or all. Oldest first, so that the cause of damage is told before its effects. */
+function choose(points: readonly PointView[], input: VerifyInput, runKey: string): readonly PointView[] {
+  const oldestFirst = points.toReversed()
+  const ids = input.sample === undefined ? input.points : sampleOf(points, input.sample, runKey)
+  if (!ids) return oldestFirst
   const wanted = new Set<PointView>()
-  for (const id of input.points)
-    for (const point of chainOf(points, id) ?? points.filter((each) => each.current.pointId === id)) wanted.add(point)
+  for (const id of ids) for (const point of chainOf(points, id) ?? points.filter((each) => each.current.pointId === id)) wanted.add(point)
   return oldestFirst.filter((point) => wanted.has(point))
+}
+
+/** By the hash of run and point: every attempt of a run takes the same, the next run takes others, and each has the same chance. */
+function sampleOf(points: readonly PointView[], count: number, runKey: string): readonly string[] {
+  const rank = ({ current }: PointView) => runHash(`${runKey}/${current.pointId}`)
+  return points
+    .map((point) => ({ id: point.current.pointId, rank: rank(point) }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+    .slice(0, count)
+    .map(({ id }) => id)
 }
 
 /** Undefined: the point is being deleted, so there is nothing to say of it. */
@@ -219,6 +230,8 @@ async function flagPoint(
   try {
     if (bad) {
       const quarantine = bad.message.includes(bad.file) ? bad.message : `${bad.file}: ${bad.message}`
+      // Told before it is done: whoever dies in between tells the same again, and afterwards it is nothing new.
+      if (flags.quarantine === undefined) await parts.store.outbox.add([quarantinedNotice(attempt, point, quarantine)], options)
       if (flags.quarantine !== quarantine || lost) await changeFlags(parts, where, { quarantine }, lease)
     } else if (flags.quarantine !== undefined && lost) await changeFlags(parts, where, { quarantine: flags.quarantine }, lease)
     else if (flags.quarantine === undefined && mode === 'full') await markVerified(parts, where, attempt.storeNow(), lease)
@@ -233,4 +246,11 @@ async function flagPoint(
     if (code !== 'POINT_CONDEMNED' && code !== 'NOT_FOUND') throw error
     parts.logger.info('The point was deleted while it was verified.', { folder, number })
   }
+}
+
+function quarantinedNotice({ run, storeNow }: Attempt, { current }: PointView, why: string) {
+  const { pointId, repository, workload } = current
+  const text = `Point ${pointId} of ${workload} in repository "${repository}" is damaged and not used any more: ${why}`
+  const data = { run: run.id, repository, workload, point: pointId, ...(run.planId !== undefined && { plan: run.planId }) }
+  return outboxEvent(`${run.id}/${pointId}/quarantined`, { type: 'point-quarantined', at: storeNow(), text, data })
 }

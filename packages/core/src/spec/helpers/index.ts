@@ -3,6 +3,7 @@ export { bytesOf, collectBytes } from './bytes.ts'
 export { formatBytes, formatDuration } from './format.ts'
 export { isErrorCode, mapError } from './map-error.ts'
 export { nearest } from './nearest.ts'
+export { oneLine } from './one-line.ts'
 export {
   invalidOptions,
   type OptionsIssue,

@@ -67,12 +67,13 @@ function explain(issue: OptionsIssue, input: unknown, schema: unknown): readonly
   const path = pathText(issue.path)
   const value = valueAt(input, issue.path)
   if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(schema, issue.path)
+    const known = keysAt(schema, input, issue.path)
     return list(issue, 'keys').map((key) => unknownKey(pathText([...issue.path, String(key)]), String(key), known))
   }
   const is = `is ${showValue(value, issue.path)}`
-  if (issue.code === 'invalid_value') {
-    const allowed = list(issue, 'values').map(String)
+  const choices = [...list(issue, 'values'), ...list(issue, 'options')]
+  if (choices.length > 0) {
+    const allowed = choices.map(String)
     const meant = typeof value === 'string' ? nearest(value, allowed) : undefined
     const choice = allowed.map((word) => JSON.stringify(word)).join(', ')
     return [{ path, problem: `${value === undefined ? 'is missing' : is}; allowed: ${choice}`, ...(meant !== undefined && { meant }) }]
@@ -80,7 +81,8 @@ function explain(issue: OptionsIssue, input: unknown, schema: unknown): readonly
   const expected = 'expected' in issue ? String(issue.expected) : undefined
   if (value === undefined && issue.code === 'invalid_type') return [{ path, problem: `is missing; expected ${expected}` }]
   if (issue.code === 'invalid_type') return [{ path, problem: `${is}; expected ${expected}` }]
-  return [{ path, problem: `${is}: ${issue.message}` }]
+  const meant = (issue as { readonly params?: { readonly meant?: string } }).params?.meant
+  return [{ path, problem: `${is}: ${issue.message}`, ...(meant !== undefined && { meant }) }]
 }
 
 /**
@@ -147,15 +149,36 @@ export function showValue(value: unknown, path: readonly PropertyKey[] = []): st
 }
 
 interface SchemaShape {
-  readonly def?: { readonly innerType?: unknown; readonly in?: unknown; readonly element?: unknown }
+  readonly def?: {
+    readonly innerType?: unknown
+    readonly in?: unknown
+    readonly element?: unknown
+    readonly options?: unknown
+    readonly values?: unknown
+  }
   readonly shape?: { readonly [name: string]: unknown }
 }
 
 /** The keys that the object schema at `path` knows; empty when it cannot be told. */
-function keysAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
-  let current = unwrap(schema)
-  for (const step of path) current = unwrap(typeof step === 'number' ? current?.def?.element : current?.shape?.[String(step)])
+function keysAt(schema: unknown, input: unknown, path: readonly PropertyKey[]): readonly string[] {
+  let current = memberFor(unwrap(schema), input)
+  for (const [index, step] of path.entries()) {
+    const below = typeof step === 'number' ? current?.def?.element : current?.shape?.[String(step)]
+    current = memberFor(unwrap(below), valueAt(input, path.slice(0, index + 1)))
+  }
   return Object.keys(current?.shape ?? {})
+}
+
+/** Of a union of objects the one whose fixed words `value` has; any other schema as it is. */
+function memberFor(schema: SchemaShape | undefined, value: unknown): SchemaShape | undefined {
+  const options = schema?.def?.options
+  if (!Array.isArray(options)) return schema
+  const members = options.map((option) => memberFor(unwrap(option), value))
+  const fits = ([name, each]: [string, unknown]): boolean => {
+    const words = (each as SchemaShape).def?.values
+    return !Array.isArray(words) || words.includes(valueAt(value, [name]))
+  }
+  return members.find((member) => member?.shape !== undefined && Object.entries(member.shape).every(fits))
 }
 
 function unwrap(schema: unknown): SchemaShape | undefined {

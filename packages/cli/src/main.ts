@@ -1,0 +1,29 @@
+// ambient: the entry of the command. Words, streams, signals and exit code of the process come in here and nowhere else.
+import { HoldfastError, systemClock } from '@holdfast/core/spec'
+import { exitCodes } from './exit-codes.ts'
+import { runHoldfast } from './run-holdfast.ts'
+
+const { stdout, stderr } = process
+const interruption = new AbortController()
+
+/** The first one ends the work in order, the second one at once. */
+function interrupt(): void {
+  if (interruption.signal.aborted) process.exit(exitCodes.interrupted)
+  interruption.abort(new HoldfastError('ABORTED', 'Interrupted.'))
+}
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
+// Whoever reads has seen enough (`holdfast points ... | head`).
+stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? (process.exitCode ?? exitCodes.good) : exitCodes.cannot),
+)
+stderr.on('error', () => {})
+
+process.exitCode = await runHoldfast(process.argv.slice(2), {
+  folder: process.cwd(),
+  write: (text) => void stdout.write(text),
+  tell: (text) => void stderr.write(text),
+  ...(stderr.isTTY && { columns: stderr.columns }),
+  superuser: process.getuid?.() === 0,
+  clock: systemClock,
+  signal: interruption.signal,
+})

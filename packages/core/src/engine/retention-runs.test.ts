@@ -1,0 +1,206 @@
+import {
+  countingIds,
+  type FakeClock,
+  fakeClock,
+  memoryPlatform,
+  memoryRepository,
+  memoryStore,
+  recordingLogger,
+  scriptedProvider,
+  seededRandom,
+} from '@holdfast/testkit'
+import { afterEach, expect, test } from 'vitest'
+import type { BackupPlanInput, PlanInput } from '../model/plan.ts'
+import type { Run } from '../spec/store.ts'
+import { createEngine } from './create-engine.ts'
+import type { Engine } from './engine.ts'
+
+const hour = 3_600_000
+const day = 24 * hour
+const options = { signal: new AbortController().signal }
+const engines: Engine[] = []
+afterEach(async () => {
+  for (const engine of engines.splice(0)) await engine.stop({ graceMs: 1 })
+})
+
+function world(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume') {
+  const clock = fakeClock({ start: Date.UTC(2026, 10, 20) })
+  const platform = memoryPlatform({ random: seededRandom(7) })
+  const id = shape === 'tarVolume' ? platform.addVolume('data') : platform.addMachine('web', 1)
+  const store = memoryStore({ clock, ids: countingIds('s') })
+  const repository = memoryRepository({ clock })
+  const provider = scriptedProvider(platform, { shape, name: 'p' })
+  async function make(plans: { readonly [id: string]: PlanInput }) {
+    const engine = await createEngine({
+      name: 'node-a',
+      store,
+      repositories: { main: repository },
+      providers: { p: provider },
+      plans,
+      logger: recordingLogger(),
+      clock,
+      ids: countingIds('e'),
+    })
+    engines.push(engine)
+    return engine
+  }
+  const plan = (more: Partial<BackupPlanInput> = {}): BackupPlanInput => ({
+    kind: 'backup',
+    repository: 'main',
+    workloads: [{ provider: 'p', id }],
+    compression: 'none',
+    schedule: { type: 'simple', every: 'day', at: '02:30' },
+    ...more,
+  })
+  const runs = async (operation: string): Promise<readonly Run[]> => {
+    const found: Run[] = []
+    for await (const run of store.runs.list({}, options)) if (run.operation === operation) found.push(run)
+    return found
+  }
+  return { clock, platform, id, store, repository, provider, make, plan, runs, workload: { provider: 'p', id } }
+}
+
+async function days(clock: FakeClock, engine: Engine, count: number, each?: () => void): Promise<void> {
+  for (let done = 0; done < count; done++) {
+    each?.()
+    await clock.advance(day)
+    await clock.runUntil(engine.runDue())
+  }
+}
+
+const dueDays = async (engine: Engine) =>
+  (await engine.points({ repository: 'main' })).map(({ summary }) => Number(summary.due.slice(8, 10)))
+
+test('after each backup the points go that the retention of its plan does not keep, and the run says why', async () => {
+  const { clock, make, plan, runs } = world()
+  const engine = await make({ nightly: plan({ retention: { last: 3 } }) })
+  await clock.runUntil(engine.runDue())
+  await days(clock, engine, 6)
+  expect(await dueDays(engine)).toEqual([25, 24, 23])
+  const prunes = await runs('prune')
+  expect(prunes).toHaveLength(6)
+  expect(prunes.every((run) => run.state === 'succeeded' && run.planId === 'nightly')).toBe(true)
+  const [reasons] = Object.values((prunes.at(-1)?.result as { reasons: object } | undefined)?.reasons ?? {})
+  expect(reasons).toContain('no rule keeps it')
+})
+
+test('a pinned point stays; a plan without retention keeps everything; points made by hand stay', async () => {
+  const { clock, make, plan, id } = world()
+  const engine = await make({ nightly: plan({ retention: { last: 1 } }) })
+  await clock.runUntil(engine.runDue())
+  await days(clock, engine, 1)
+  const [first] = await engine.points({ repository: 'main' })
+  await engine.pin({ repository: 'main', point: first?.id ?? '' }, 'before the migration')
+  const byHand = engine.run({
+    key: 'by-hand',
+    operation: 'backup',
+    repository: 'main',
+    workload: { provider: 'p', id },
+    compression: 'none',
+  })
+  await clock.runUntil(Promise.resolve(byHand))
+  await days(clock, engine, 3)
+  expect(await dueDays(engine)).toEqual([23, 21, 20])
+  await clock.runUntil((await make({ nightly: plan() })).runDue())
+  await days(clock, engine, 2)
+  expect(await dueDays(engine)).toEqual([25, 24, 23, 21, 20])
+})
+
+test('a clock that has jumped prunes nothing until a person says that it is right', async () => {
+  const { clock, make, plan, runs } = world()
+  const engine = await make({ nightly: plan({ retention: { last: 1 } }) })
+  await clock.runUntil(engine.runDue())
+  await days(clock, engine, 1)
+  clock.jump(3 * day)
+  await clock.runUntil(engine.runDue())
+  expect(await dueDays(engine)).toHaveLength(2)
+  expect((await runs('prune')).at(-1)?.error).toMatchObject({ code: 'CLOCK_JUMPED' })
+  engine.confirmClock()
+  await days(clock, engine, 1)
+  expect(await dueDays(engine)).toHaveLength(1)
+})
+
+test('previewPrune tells what would go and why; the table names each point; nothing changes', async () => {
+  const { clock, make, plan } = world()
+  const engine = await make({ nightly: plan() })
+  await clock.runUntil(engine.runDue())
+  await days(clock, engine, 4)
+  await engine.putPlan('nightly', plan({ retention: { last: 2 } }))
+  const preview = await engine.previewPrune({ repository: 'main' })
+  expect(preview.points.map(({ keep }) => keep)).toEqual([true, true, false, false])
+  for (const { point, reasons } of preview.points) {
+    expect(preview.text).toContain(point)
+    expect(reasons.length).toBeGreaterThan(0)
+  }
+  expect(await dueDays(engine)).toHaveLength(4)
+  const pruned = await clock.runUntil(Promise.resolve(engine.prune({ repository: 'main', retention: true })))
+  expect(pruned).toMatchObject({
+    kept: 2,
+    points: preview.points
+      .filter(({ keep }) => !keep)
+      .map(({ point }) => point)
+      .sort(),
+  })
+})
+
+test('what a kept point builds on stays, also when no rule keeps it', async () => {
+  const { clock, platform, make, plan } = world('ovirtLike')
+  const engine = await make({ nightly: plan({ retention: { last: 2 } }) })
+  await clock.runUntil(engine.runDue())
+  const random = seededRandom(3)
+  await days(clock, engine, 4, () => platform.mutate(random))
+  const points = await engine.points({ repository: 'main' })
+  const ids = new Set(points.map(({ id }) => id))
+  for (const point of points) for (const parent of point.parents) expect(ids.has(parent)).toBe(true)
+  const { findings } = await clock.runUntil(Promise.resolve(engine.verify({ repository: 'main' })))
+  expect(findings).toEqual([])
+})
+
+test('a plan without retention says so when it is put', async () => {
+  const { make, plan } = world()
+  const engine = await make({})
+  const told: string[] = []
+  engine.on('warning', ({ code, message }) => told.push(`${code} ${message}`))
+  await engine.putPlan('nightly', plan())
+  expect(told).toEqual([expect.stringContaining('RETENTION_ABSENT')])
+  await engine.putPlan('nightly', plan({ retention: { last: 1 } }))
+  expect(told).toHaveLength(1)
+})
+
+test('maintenance: a clean-up prunes and sweeps, a health check looks for all files', async () => {
+  const { clock, make, plan, runs } = world()
+  const engine = await make({
+    nightly: plan(),
+    'clean-up': { kind: 'maintenance', task: 'clean-up', schedule: { type: 'simple', every: 'day', at: '04:30' } },
+    'health-check': { kind: 'maintenance', task: 'health-check', schedule: { type: 'every', interval: '6h' } },
+  })
+  await clock.runUntil(engine.runDue())
+  await days(clock, engine, 2)
+  for (const operation of ['sweep', 'prune', 'verify']) {
+    const found = await runs(operation)
+    expect(found.length, operation).toBeGreaterThan(1)
+    expect(found.map((run) => run.state).every((state) => state === 'succeeded')).toBe(true)
+  }
+})
+
+test('verification plans: full, a sample of each workload, and a test restore that leaves nothing', async () => {
+  const { clock, platform, make, plan, runs } = world()
+  const schedule = { type: 'simple', every: 'day', at: '05:00' } as const
+  const engine = await make({
+    nightly: plan(),
+    full: { kind: 'verification', repository: 'main', schedule },
+    some: { kind: 'verification', repository: 'main', mode: 'sample', points: 1, schedule },
+    trial: { kind: 'verification', repository: 'main', mode: 'restore', schedule },
+  })
+  await clock.runUntil(engine.runDue())
+  await days(clock, engine, 3)
+  const before = platform.things().length
+  const byPlan = Map.groupBy([...(await runs('verify')), ...(await runs('restore'))], (run) => run.planId)
+  expect([...byPlan.keys()].sort()).toEqual(['full', 'some', 'trial'])
+  for (const found of byPlan.values()) expect(found.map((run) => run.state)).toEqual(found.map(() => 'succeeded'))
+  expect((byPlan.get('full')?.at(-1)?.result as { points: number } | undefined)?.points).toBeGreaterThan(1)
+  expect((byPlan.get('some')?.at(-1)?.result as { points: number } | undefined)?.points).toBe(1)
+  expect(byPlan.get('trial')?.at(-1)?.result).toMatchObject({ purpose: 'test' })
+  expect(platform.things()).toHaveLength(before)
+  expect((await engine.points({ repository: 'main' })).slice(1).every(({ flags }) => flags.verifiedAt !== undefined)).toBe(true)
+})

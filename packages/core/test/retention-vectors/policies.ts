@@ -1,0 +1,46 @@
+import type { RetentionPolicyInput } from '../../src/retention/index.ts'
+
+/** Without `zone`: that is the one of the history. */
+export const policies: readonly Omit<RetentionPolicyInput, 'zone'>[] = [
+  { last: 1 },
+  { last: 3 },
+  { last: 100 },
+  { hourly: 1 },
+  { hourly: 4 },
+  { hourly: 9 },
+  { hourly: 24 },
+  { daily: 1 },
+  { daily: 2 },
+  { daily: 5 },
+  { daily: 30 },
+  { weekly: 1 },
+  { weekly: 2 },
+  { weekly: 4 },
+  { weekly: 52 },
+  { monthly: 1 },
+  { monthly: 2 },
+  { monthly: 12 },
+  { yearly: 1 },
+  { yearly: 2 },
+  { yearly: 10 },
+  { within: '1h' },
+  { within: '36h' },
+  { within: '7d' },
+  { within: '30d' },
+  { within: '400d' },
+  { last: 1, daily: 2 },
+  { last: 2, hourly: 3 },
+  { hourly: 6, daily: 3 },
+  { daily: 7, weekly: 4 },
+  { daily: 3, weekly: 2, monthly: 2 },
+  { weekly: 3, yearly: 2 },
+  { last: 2, within: '2d' },
+  { within: '7d', monthly: 3 },
+  { last: 3, daily: 7, weekly: 4, monthly: 12 },
+  { last: 1, hourly: 2, daily: 2, weekly: 2, monthly: 2, yearly: 2 },
+  { last: 2, hourly: 5, daily: 4, weekly: 3, monthly: 3, yearly: 3, within: '36h' },
+  { last: 10, hourly: 24, daily: 7, weekly: 5, monthly: 12, yearly: 10, within: '30d' },
+]
+
+/** Refused here and by restic 0.18; restic 0.14 deletes nothing for zeros, and every snapshot for -1. */
+export const refusedPolicies: readonly RetentionPolicyInput[] = [{ last: 0 }, { daily: 0, within: 0 }, { daily: -1 }]

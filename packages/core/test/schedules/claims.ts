@@ -1,0 +1,78 @@
+import type { Cursor, RunRequest } from '@holdfast/core/spec'
+import { isoTime } from '../../src/model/names.ts'
+import type { StoreView } from './ledger.ts'
+import type { Process } from './traffic.ts'
+
+/** A due time that one process has won: it moved the cursor from there to the next one. */
+interface Claim {
+  readonly process: Process
+  /** Calls of that process that had failed when it won. */
+  readonly failuresBefore: number
+  readonly plan: string
+  readonly from: number
+  /** Every due time that the cursor has left behind. */
+  readonly passed: readonly number[]
+}
+
+/** Every promise about due times, checked from outside the engine. */
+export interface Claims {
+  /** A process asks what is due: what it has claimed before must be explained by now. */
+  looked(process: Process, state: () => StoreView): void
+  won(process: Process, from: Cursor, next: number | null, requests: readonly RunRequest[], state: () => StoreView): void
+  /** The database is another one. */
+  forget(): void
+  /** Due times that got neither a run nor a word because the process that had claimed them died before it could say so. */
+  unexplained(): number
+}
+
+/** `intervals`: milliseconds between the due times of each plan, which are multiples of it. */
+export function createClaims(intervals: ReadonlyMap<string, number>, violate: (text: string) => void): Claims {
+  const cursors = new Map<string, number>()
+  let open: Claim[] = []
+  let lost = 0
+
+  function explain(claim: Claim, { runs, outbox }: StoreView): void {
+    const told = outbox.has(`${claim.plan}/missed/${isoTime(claim.from)}`)
+    const silent = claim.passed.filter((due) => {
+      const made = [...runs.values()].filter((run) => run.planId === claim.plan && run.key.endsWith(`/${isoTime(due)}`))
+      if (made.length > 0) return made.some((run) => run.state === 'skipped' && !outbox.has(`${run.id}/skipped`))
+      return !told && !outbox.has(`${claim.plan}/selection/${isoTime(due)}/0`)
+    })
+    if (silent.length === 0) return
+    const { process } = claim
+    lost += silent.length
+    // The claim and its word are two transactions.
+    if (process.dead || process.failures > claim.failuresBefore) return
+    violate(`${claim.plan}: due at ${isoTime(silent[0] ?? 0)}, and there is neither work nor a word of it`)
+  }
+
+  return {
+    looked(process, state) {
+      const ended = open.filter((each) => each.process === process || each.process.dead)
+      if (ended.length === 0) return
+      for (const claim of ended) explain(claim, state())
+      open = open.filter((each) => each.process !== process && !each.process.dead)
+    },
+    won(process, { planId, due }, next, requests, state) {
+      if (due === null) return violate(`${planId}: claimed, though nothing is due`)
+      const before = cursors.get(planId)
+      if (before !== undefined && due < before) violate(`${planId}: due at ${isoTime(due)} was claimed twice`)
+      if (before !== undefined && (next ?? Infinity) <= before) violate(`${planId}: the cursor went back to ${next}`)
+      cursors.set(planId, next ?? Infinity)
+      const interval = intervals.get(planId) ?? Infinity
+      const passed: number[] = []
+      for (let at = due; at < (next ?? due + 1); at += interval) passed.push(at)
+      const { runs } = state()
+      for (const { key, dueAt } of requests) {
+        if (!passed.includes(dueAt ?? 0)) violate(`${key} is for no due time of this claim`)
+        if ([...runs.values()].filter((run) => run.key === key).length !== 1) violate(`${key} has not exactly one run`)
+      }
+      open.push({ process, failuresBefore: process.failures, plan: planId, from: due, passed })
+    },
+    forget() {
+      cursors.clear()
+      open = []
+    },
+    unexplained: () => lost,
+  }
+}
