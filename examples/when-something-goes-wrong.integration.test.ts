@@ -40,7 +40,7 @@ async function openEngine(): Promise<Engine> {
     store: sqlite({ file: catalogFile() }),
     repositories: { main: localRepository({ folder: backups() }) },
     providers: { disks: diskFiles({ folder: join(root, 'disks') }) },
-    plans: { nightly: { kind: 'backup', repository: 'main', workloads: [shop] } },
+    plans: { nightly: { kind: 'backup', repository: 'main', workloads: [shop], retention: { last: 30 } } },
     retry: { delayMs: 10 },
   })
   opened.push(engine)
