@@ -136,10 +136,13 @@ test('the program starts without a Docker engine, says what is next, and ends wh
     const script = fileURLToPath(new URL('main.ts', import.meta.url))
     const child = spawn(process.execPath, ['--conditions=@holdfast/source', script, folder, join(folder, 'no.sock')])
     let output = ''
+    let asked = false
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
         output += text
-        if (output.includes('started; next is ')) child.kill('SIGTERM')
+        if (asked || !/started; next is .* at \S+\n/.test(output)) return
+        // Once: a second signal ends a program that is about to end.
+        asked = child.kill('SIGTERM')
       })
     const [code] = await once(child, 'close')
     expect(output).toMatch(/started; next is [a-z-]+ at 20\d\d-/)
