@@ -12,9 +12,9 @@ function interrupt(): void {
   interruption.abort(new HoldfastError('ABORTED', 'Interrupted.'))
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt)
-// Whoever reads has seen enough (`holdfast points ... | head`).
+// Whoever reads has seen enough (`holdfast points ... | head`). Before the command has ended nobody knows yet that all is good.
 stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === 'EPIPE' ? (process.exitCode ?? exitCodes.good) : exitCodes.cannot),
+  process.exit(error.code === 'EPIPE' ? (process.exitCode ?? exitCodes.cannot) : exitCodes.cannot),
 )
 stderr.on('error', () => {})
 

@@ -103,6 +103,39 @@ test('runDue does what is due and ends, for those who bring their own timer', as
   expect(await runs()).toHaveLength(1)
 })
 
+test('runDue ends when everything is done that became due meanwhile, also with a store that takes its time', async () => {
+  const { clock, platform, store, make, runs } = world()
+  const take = store.runs.take.bind(store.runs)
+  ;(store.runs as { take: unknown }).take = async (...given: Parameters<typeof take>) => {
+    await new Promise((resolve) => setImmediate(resolve))
+    return await take(...given)
+  }
+  const workloads = ['a', 'b', 'c'].map((name) => ({ provider: 'p', id: platform.addVolume(name) }))
+  const engine = await make({ nightly: nightly('', { workloads, retention: { last: 1 } }) }, { concurrency: 1 })
+  await engine.runDue()
+  clock.jump(3 * hour)
+  engine.confirmClock()
+  await engine.runDue()
+  expect((await runs()).map(({ operation, state }) => `${operation} ${state}`).sort()).toEqual([
+    ...Array(3).fill('backup succeeded'),
+    ...Array(3).fill('prune succeeded'),
+  ])
+})
+
+test('a plan that was removed and put again runs as it is now', async () => {
+  const { clock, platform, make, runs } = world()
+  const [a, b] = [platform.addVolume('a'), platform.addVolume('b')]
+  const engine = await make({})
+  await clock.runUntil(engine.runDue())
+  for (const id of [a, b]) {
+    await engine.putPlan('nightly', nightly(id))
+    clock.jump(24 * hour)
+    await clock.runUntil(engine.runDue())
+    await engine.removePlan('nightly')
+  }
+  expect((await runs()).map(({ workload }) => workload)).toEqual([`p/${a}`, `p/${b}`])
+})
+
 test('runDue says when the store cannot be asked', async () => {
   const { clock, platform, store, make } = world()
   const due = () => Promise.reject(new Error('the database is gone'))

@@ -25,11 +25,11 @@ export interface Firing {
 
 /** What is remembered between two looks: only to keep from asking and telling the same thing at every poll. */
 interface Memory {
-  /** Plan -> when its provider may be asked again. */
-  readonly waiting: Map<string, number>
+  /** Plan -> since when its provider does not answer, and when it may be asked again; by the monotonic clock. */
+  readonly waiting: Map<string, { readonly since: number; readonly again: number }>
   readonly told: Set<string>
   /** Plans as they were parsed last. */
-  readonly parsed: Map<string, { readonly revision: number; readonly plan: Plan }>
+  readonly parsed: Map<string, { readonly text: string; readonly plan: Plan }>
 }
 
 export function createFiring(parts: EngineParts): Firing {
@@ -68,7 +68,7 @@ async function fireCursor(
     tell(parts, passed)
     return next
   }
-  const selection = await selectionOf(parts, memory, cursor, plan, now, options)
+  const selection = await selectionOf(parts, memory, cursor, plan, options)
   if (!selection) return undefined
   const requests = dueRequests(parts, cursor.planId, plan, fire, selection.workloads)
   const notices = [...passed, ...selectionNotices(parts, cursor, fire, selection)]
@@ -82,11 +82,13 @@ async function fireCursor(
 async function planOf(parts: EngineParts, memory: Memory, { planId }: Cursor, options: CallOptions): Promise<Plan | undefined> {
   const row = await parts.store.plans.get(planId, options)
   if (!row) return undefined
+  // By its text: a plan that was removed and put again begins anew with its revisions.
+  const text = JSON.stringify(row.plan)
   const known = memory.parsed.get(planId)
-  if (known?.revision === row.revision) return known.plan
+  if (known?.text === text) return known.plan
   try {
     const { plan } = storedPlan(row)
-    memory.parsed.set(planId, { revision: row.revision, plan })
+    memory.parsed.set(planId, { text, plan })
     return plan
   } catch (error) {
     const message = `The plan "${planId}" cannot be read here, so it is left to other nodes: ${errorText(error)}`
@@ -102,18 +104,20 @@ async function selectionOf(
   memory: Memory,
   cursor: Cursor,
   plan: Plan,
-  now: number,
   options: CallOptions,
 ): Promise<Selection | undefined> {
   if (plan.kind === 'maintenance') return emptySelection
   if (plan.workloads === undefined) return { ...emptySelection, workloads: await knownWorkloads(parts, plan.repository, options) }
   // A node without the provider cannot tell what a pattern stands for.
   if (plan.workloads.some((each) => !('id' in each) && !parts.providers.has(each.provider))) return undefined
-  if ((memory.waiting.get(cursor.planId) ?? 0) > parts.clock.monotonic()) return undefined
+  const asked = parts.clock.monotonic()
+  const waiting = memory.waiting.get(cursor.planId)
+  if (waiting && waiting.again > asked) return undefined
   const selection = await selectWorkloads(parts, plan.workloads, options)
-  const isLate = now - (cursor.due ?? now) >= patienceMs
-  if (selection.failed.length === 0 || isLate) return selection
-  memory.waiting.set(cursor.planId, parts.clock.monotonic() + askAgainMs)
+  // Not since the due time: a host that was off finds its plans late, and its platforms may need a minute to answer.
+  const since = waiting?.since ?? asked
+  if (selection.failed.length === 0 || asked - since >= patienceMs) return selection
+  memory.waiting.set(cursor.planId, { since, again: asked + askAgainMs })
   const [{ provider, error } = { provider: '', error: undefined }] = selection.failed
   const message = `Provider "${provider}" cannot tell which workloads plan "${cursor.planId}" is for; it is asked again: ${errorText(error)}`
   parts.logger.warn(message, { code: 'SELECTION_FAILED' })

@@ -72,6 +72,9 @@ export function createLife(parts: EngineParts, scheduler: Scheduler, { setIdenti
         started = prepare().then(() => worker.takeAll())
         atWork.push(started.then(() => doChores(parts, deliver, options)).catch(() => undefined))
         atWork.push(report(parts, health, { claimed: claimed.promise, started }, options))
+        started.catch(() => {
+          started = undefined
+        })
       }
       await started
     },

@@ -2,7 +2,7 @@ import { runHash } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { Intent } from '../spec/run-context.ts'
-import type { OutboxEvent, Run } from '../spec/store.ts'
+import type { OutboxEvent, Run, StoredIntent } from '../spec/store.ts'
 import { errorText } from './error-text.ts'
 import { isOpen, undoAll, undoOfRun } from './intents.ts'
 import { outboxEvent } from './notices.ts'
@@ -12,10 +12,13 @@ function markOf(parts: EngineParts, run: Pick<Run, 'planId' | 'key'>) {
   return { system: parts.system, plan: run.planId ?? '', run: runHash(run.key) }
 }
 
+/** What another node's provider has made is that node's to undo. */
+const isOurs = (parts: EngineParts, { provider }: StoredIntent): boolean => parts.providers.has(provider)
+
 /** Undoes what final and waiting runs have left open, newest run first. `workload`: only that one's, before its next run makes anything new. */
 export async function undoOpenIntents(parts: EngineParts, filter: { readonly workload?: string }, options: CallOptions): Promise<void> {
   for await (const run of parts.store.runs.list({ withIntents: true, ...filter }, options)) {
-    const open = run.intents.filter(isOpen)
+    const open = run.intents.filter((intent) => isOpen(intent) && isOurs(parts, intent))
     if (run.state === 'running' || open.length === 0) continue
     try {
       await cleanUp(parts, (fresh) => undoOfRun(parts, run, open, markOf(parts, run), fresh))
@@ -40,7 +43,9 @@ function alarm(run: Run, at: number, error: unknown): OutboxEvent {
  */
 export async function undoLostAgain(parts: EngineParts, options: CallOptions): Promise<void> {
   for await (const run of parts.store.runs.list({ withIntents: true }, options)) {
-    const lost = run.intents.filter((intent) => !isOpen(intent) && (run.state !== 'running' || intent.attempt < run.attempt))
+    const lost = run.intents.filter(
+      (intent) => !isOpen(intent) && isOurs(parts, intent) && (run.state !== 'running' || intent.attempt < run.attempt),
+    )
     if (lost.length === 0) continue
     const { failed } = await undoAll(parts, lost, markOf(parts, run))
     const closed = lost.filter((intent) => !failed.includes(intent)).map((intent) => intent.id)

@@ -54,11 +54,14 @@ export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
     async drain({ signal }) {
       const release = taking.takeAllFor()
       try {
-        do {
+        // Over when a whole pull, begun after the last run had ended, took nothing: what has ended may have made others due.
+        for (let before = -1; taking.active.size > 0 || before !== taking.taken(); ) {
+          if (taking.active.size > 0) await untilAborted(Promise.race(taking.active.values()), signal)
+          before = taking.taken()
           puller.wake()
           await untilAborted(puller.settled(), signal)
-          if (taking.active.size > 0) await untilAborted(Promise.race(taking.active.values()), signal)
-        } while (taking.active.size > 0 || (taking.tookSome() && !stopping.signal.aborted))
+          if (stopping.signal.aborted && taking.active.size === 0) break
+        }
       } finally {
         release()
       }
@@ -79,7 +82,7 @@ function createTaking(parts: EngineParts, stopping: AbortSignal, fire: (options:
   const active = new Map<string, Promise<void>>()
   let all = false
   let everything = 0
-  let took = 0
+  let taken = 0
 
   const execute = (run: Run) => {
     const done = executeRun(parts, run, 'work', stopping).finally(() => {
@@ -105,16 +108,16 @@ function createTaking(parts: EngineParts, stopping: AbortSignal, fire: (options:
     want(runId: string) {
       if (!all) wanted.add(runId)
     },
-    tookSome: () => took > 0,
+    /** How many runs were taken so far. */
+    taken: () => taken,
     async pull(options: CallOptions) {
-      took = 0
       if (everything > 0) await fire(options)
       const free = parts.concurrency - active.size
       if (free <= 0 || (everything === 0 && wanted.size === 0)) return
       await keepOwnLeases(parts, options)
       const worker = { id: parts.workerId, offers: offersOf(parts), ...(everything === 0 && { only: [...wanted] }) }
       const runs = await parts.store.runs.take(worker, parts.leaseMs, free, options)
-      took = runs.length
+      taken += runs.length
       for (const run of runs) execute(run)
     },
   }

@@ -270,7 +270,14 @@ function noteTime(world: World, { claims, receivers }: Timed, { process, method,
   const state = () => stateOf(world.store)
   if (method === 'plans.due' && given[0] === firingBatch) claims.looked(process, state)
   if (method === 'plans.advance') {
-    const [from, next, requests] = given as [Cursor, number | null, readonly RunRequest[]]
+    const [from, next, requests, told] = given as [
+      Cursor,
+      number | null,
+      readonly RunRequest[],
+      { readonly events?: readonly OutboxEvent[] },
+    ]
+    receivers.announced(told.events ?? [])
+    if (result === true && told.events?.some(({ id }) => id.includes('/missed/'))) world.coverage.add('due time missed')
     world.say(`${process.name} claims ${from.planId} ${from.due} to ${next}: ${result}`)
     world.coverage.add(result === true ? 'due time claimed' : 'due time claimed by another')
     if (result === true) claims.won(process, from, next, requests, state)
@@ -278,7 +285,6 @@ function noteTime(world: World, { claims, receivers }: Timed, { process, method,
   if (method === 'outbox.add') {
     const events = given[0] as readonly OutboxEvent[]
     receivers.announced(events)
-    if (events.some(({ id }) => id.includes('/missed/'))) world.coverage.add('due time missed')
   }
   if (method === 'runs.finish') {
     const [, outcome, , events] = given as [Lease, Outcome, unknown, readonly OutboxEvent[]]
