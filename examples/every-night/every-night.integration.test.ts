@@ -133,7 +133,7 @@ test('the host was off for four nights: one run is made up, and the others are t
 test('the program starts without a Docker engine, says what is next, and ends when it is asked to', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-every-night-'))
   try {
-    const script = fileURLToPath(new URL('main.ts', import.meta.url))
+    const script = fileURLToPath(new URL('run-plans.ts', import.meta.url))
     const child = spawn(process.execPath, ['--conditions=@holdfast/source', script, folder, join(folder, 'no.sock')])
     let output = ''
     let asked = false

@@ -1,4 +1,4 @@
-// node --conditions=@holdfast/source examples/every-night/main.ts [FOLDER [SOCKET]]
+// node --conditions=@holdfast/source examples/every-night/run-plans.ts [FOLDER [SOCKET]]
 // Runs the plans beside this file until it is stopped.
 // #region main
 import { hostname } from 'node:os'
