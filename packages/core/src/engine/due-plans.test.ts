@@ -1,76 +1,28 @@
-import {
-  countingIds,
-  type FakeClock,
-  fakeClock,
-  memoryPlatform,
-  memoryRepository,
-  memoryStore,
-  recordingLogger,
-  scriptedProvider,
-  seededRandom,
-} from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
-import type { BackupPlanInput, PlanInput } from '../model/plan.ts'
+import { hour, minute, nightly, options, pass, planWorld } from '../../test/plan-world.ts'
+import type { PlanInput } from '../model/plan.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { Run } from '../spec/store.ts'
-import { createEngine } from './create-engine.ts'
-import type { Engine, EngineOptions } from './engine.ts'
+import type { EngineOptions } from './engine.ts'
 
-const minute = 60_000
-const hour = 60 * minute
-const options = { signal: new AbortController().signal }
-const engines: { readonly engine: Engine; readonly clock: FakeClock }[] = []
+const closing: (() => Promise<void>)[] = []
 afterEach(async () => {
-  for (const { engine, clock } of engines.splice(0)) await clock.runUntil(engine.stop({ graceMs: 1 }))
+  for (const close of closing.splice(0)) await close()
 })
 
-/** Midnight UTC of 20 November 2026 on a clock that stands still. */
+/** The same, and what its engines tell of due times. */
 function world() {
-  const clock = fakeClock({ start: Date.UTC(2026, 10, 20) })
-  const platform = memoryPlatform({ random: seededRandom(7) })
-  const store = memoryStore({ clock, ids: countingIds('s') })
-  const repository = memoryRepository({ clock })
-  const provider = scriptedProvider(platform, { shape: 'tarVolume', name: 'p' })
-  const logger = recordingLogger()
+  const base = planWorld()
+  closing.push(base.close)
   const missed: string[] = []
   const fired: string[] = []
   async function make(plans: { readonly [id: string]: PlanInput }, more: Partial<EngineOptions> = {}) {
-    const engine = await createEngine({
-      name: 'node-a',
-      store,
-      repositories: { main: repository },
-      providers: { p: provider },
-      plans,
-      logger,
-      clock,
-      ids: countingIds('e'),
-      ...more,
-    })
+    const engine = await base.make(plans, more)
     engine.on('schedule-missed', ({ plan, missed: count }) => missed.push(`${plan} ${count}`))
     engine.on('plan-fired', ({ plan, due }) => fired.push(`${plan} ${due}`))
-    engines.push({ engine, clock })
     return engine
   }
-  const runs = async (): Promise<readonly Run[]> => {
-    const found: Run[] = []
-    for await (const run of store.runs.list({}, options)) found.push(run)
-    return found
-  }
-  return { clock, platform, store, repository, provider, logger, missed, fired, make, runs }
-}
-
-const nightly = (id: string, more: Partial<BackupPlanInput> = {}): BackupPlanInput => ({
-  kind: 'backup',
-  repository: 'main',
-  workloads: [{ provider: 'p', id }],
-  compression: 'none',
-  schedule: { type: 'simple', every: 'day', at: '02:30' },
-  ...more,
-})
-
-/** Step by step, so that what a step wakes has ended before the next one. */
-async function pass(clock: FakeClock, milliseconds: number, step = 10 * minute): Promise<void> {
-  for (let done = 0; done < milliseconds; done += step) await clock.advance(step)
+  return { ...base, missed, fired, make }
 }
 
 const keysOf = (runs: readonly Run[], operation = 'backup') => runs.filter((run) => run.operation === operation).map((run) => run.key)

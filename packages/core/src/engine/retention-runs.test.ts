@@ -1,63 +1,20 @@
-import {
-  countingIds,
-  type FakeClock,
-  fakeClock,
-  memoryPlatform,
-  memoryRepository,
-  memoryStore,
-  recordingLogger,
-  scriptedProvider,
-  seededRandom,
-} from '@holdfast/testkit'
+import { type FakeClock, seededRandom } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
-import type { BackupPlanInput, PlanInput } from '../model/plan.ts'
-import type { Run } from '../spec/store.ts'
-import { createEngine } from './create-engine.ts'
+import { day, nightly, planWorld } from '../../test/plan-world.ts'
+import type { BackupPlanInput } from '../model/plan.ts'
 import type { Engine } from './engine.ts'
 
-const hour = 3_600_000
-const day = 24 * hour
-const options = { signal: new AbortController().signal }
-const engines: Engine[] = []
+const closing: (() => Promise<void>)[] = []
 afterEach(async () => {
-  for (const engine of engines.splice(0)) await engine.stop({ graceMs: 1 })
+  for (const close of closing.splice(0)) await close()
 })
 
+/** The same, with one workload and a plan for it. */
 function world(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume') {
-  const clock = fakeClock({ start: Date.UTC(2026, 10, 20) })
-  const platform = memoryPlatform({ random: seededRandom(7) })
-  const id = shape === 'tarVolume' ? platform.addVolume('data') : platform.addMachine('web', 1)
-  const store = memoryStore({ clock, ids: countingIds('s') })
-  const repository = memoryRepository({ clock })
-  const provider = scriptedProvider(platform, { shape, name: 'p' })
-  async function make(plans: { readonly [id: string]: PlanInput }) {
-    const engine = await createEngine({
-      name: 'node-a',
-      store,
-      repositories: { main: repository },
-      providers: { p: provider },
-      plans,
-      logger: recordingLogger(),
-      clock,
-      ids: countingIds('e'),
-    })
-    engines.push(engine)
-    return engine
-  }
-  const plan = (more: Partial<BackupPlanInput> = {}): BackupPlanInput => ({
-    kind: 'backup',
-    repository: 'main',
-    workloads: [{ provider: 'p', id }],
-    compression: 'none',
-    schedule: { type: 'simple', every: 'day', at: '02:30' },
-    ...more,
-  })
-  const runs = async (operation: string): Promise<readonly Run[]> => {
-    const found: Run[] = []
-    for await (const run of store.runs.list({}, options)) if (run.operation === operation) found.push(run)
-    return found
-  }
-  return { clock, platform, id, store, repository, provider, make, plan, runs, workload: { provider: 'p', id } }
+  const base = planWorld(shape)
+  closing.push(base.close)
+  const id = shape === 'tarVolume' ? base.platform.addVolume('data') : base.platform.addMachine('web', 1)
+  return { ...base, id, plan: (more: Partial<BackupPlanInput> = {}) => nightly(id, more) }
 }
 
 async function days(clock: FakeClock, engine: Engine, count: number, each?: () => void): Promise<void> {
