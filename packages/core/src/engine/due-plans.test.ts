@@ -243,6 +243,19 @@ test('plans of the code are reconciled at start: what is gone from it goes, what
   expect(names).toEqual(['by-hand', 'two'])
 })
 
+test('a plan put by hand over one of the code belongs to nobody, and a plan of a newer version keeps no node from starting', async () => {
+  const { clock, platform, store, make } = world()
+  const id = platform.addVolume('a')
+  const first = await make({ one: nightly(id) })
+  await clock.runUntil(first.start())
+  await first.putPlan('one', nightly(id, { priority: 7 }))
+  await store.plans.put({ id: 'newer', revision: 0, plan: { kind: 'moon-phase', owners: ['node-a', 'node-b'] } }, [], options)
+  await clock.runUntil((await make({})).start())
+  const names: string[] = []
+  for await (const { id: name } of store.plans.list(options)) names.push(name)
+  expect(names).toEqual(['newer', 'one'])
+})
+
 test('a schedule that stays keeps its due time; one that changes begins anew', async () => {
   const { clock, platform, store, make } = world()
   const id = platform.addVolume('a')

@@ -5,6 +5,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
 import type { Cursor, PlanRow, Store } from '../spec/store.ts'
+import { errorText } from './error-text.ts'
 import type { EngineParts } from './parts.ts'
 
 const casTries = 10
@@ -39,7 +40,8 @@ export async function putPlan(store: Store, id: string, plan: Plan, options: Cal
   for (let tried = 0; tried < casTries; tried++) {
     const row = await store.plans.get(id, options)
     const known = (row?.plan as { readonly owners?: readonly string[] } | undefined)?.owners ?? []
-    const owners = options.owner === undefined || known.includes(options.owner) ? known : [...known, options.owner]
+    // Put by hand it belongs to nobody: no node's code takes it away again.
+    const owners = options.owner === undefined ? [] : known.includes(options.owner) ? known : [...known, options.owner]
     const json = { ...plan, ...(owners.length > 0 && { owners }) } as unknown as Json
     if (row && JSON.stringify(row.plan) === JSON.stringify(json)) return
     const cursors = await cursorsOf(store, id, plan, options)
@@ -79,13 +81,26 @@ export async function reconcilePlans(parts: EngineParts, codePlans: ReadonlyMap<
     if (!owners.includes(owner)) continue
     const left = owners.filter((each) => each !== owner)
     if (left.length === 0) await store.plans.remove(row.id, options)
-    else await giveUp(store, row, left, options)
+    else await giveUp(parts, row, left, options)
   }
 }
 
-/** False from `put` means that somebody else has changed it: then it is no longer the plan that this node has put. */
-async function giveUp(store: Store, row: PlanRow, owners: readonly string[], options: CallOptions): Promise<void> {
-  const { plan } = storedPlan(row)
+/**
+ * False from `put` means that somebody else has changed it: then it is no longer the plan that this node has put. One that a newer version has written is
+ * left as it is: it must not keep this node from starting.
+ */
+async function giveUp({ store, logger }: EngineParts, row: PlanRow, owners: readonly string[], options: CallOptions): Promise<void> {
+  let plan: Plan
+  try {
+    ;({ plan } = storedPlan(row))
+  } catch (error) {
+    logger.warn('A plan cannot be read here, so it is left to other nodes.', {
+      code: 'PLAN_UNREADABLE',
+      plan: row.id,
+      error: errorText(error),
+    })
+    return
+  }
   const cursors = await cursorsOf(store, row.id, plan, options)
   await store.plans.put({ ...row, plan: { ...plan, owners } as unknown as Json }, cursors, options)
 }
