@@ -103,7 +103,7 @@ describeWithPeer('smtp', 'the guide to notifications', (smtp) => {
       expect.stringMatching(/^error {3}Backup of disks\/shop/),
       expect.stringMatching(/^info {4}Backup of disks\/shop/),
     ])
-    expect(server.messages.map(({ headers }) => headers.find(([name]) => name === 'Subject')?.[1])).toEqual([
+    expect((await server.messages()).map(({ headers }) => headers.find(([name]) => name === 'Subject')?.[1])).toEqual([
       expect.stringMatching(/^\[Shop\] ERROR: Backup of disks\/shop \(plan "nightly"\) failed: /),
     ])
     expect(slack.taken.map(({ body }) => JSON.parse(body).text)).toEqual([expect.stringMatching(/^ERROR: Backup of disks\/shop/)])

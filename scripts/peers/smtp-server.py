@@ -1,7 +1,8 @@
 """A mail server on 127.0.0.1 for tests: aiosmtpd, with a line of JSON for what happens, and a line of JSON for what it shall do.
 
 The first line it reads: {"port", "certificate", "key", "user", "password", "tls": "none" | "starttls" | "from-the-start"}.
-Each later line: {"refusal": "451 4.3.0 try later" | null}. It ends when there are no more.
+Each later line: {"refusal": "451 4.3.0 try later" | null}, or {} for an answer that comes after all that has happened.
+It ends when there are no more.
 """
 
 import asyncio
@@ -77,7 +78,7 @@ async def main():
     )
     tell(event="listening", port=server.sockets[0].getsockname()[1])
     while line := await read_line():
-        handler.refusal = json.loads(line)["refusal"]
+        handler.refusal = json.loads(line).get("refusal", handler.refusal)
         tell(event="ordered")
 
 

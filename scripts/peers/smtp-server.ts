@@ -74,10 +74,10 @@ export function makeCertificate({ openssl }: PeerFacts['smtp']): Certificate {
 /** A mail server in a process of its own, on 127.0.0.1. */
 export interface SmtpServer extends AsyncDisposable {
   readonly port: number
-  /** What it has taken, in order. */
-  readonly messages: readonly ReceivedMail[]
-  /** What became of each login. */
-  readonly logins: readonly { readonly good: boolean; readonly tls: boolean }[]
+  /** What it has taken until now, in order. */
+  messages(): Promise<readonly ReceivedMail[]>
+  /** What became of each login until now. */
+  logins(): Promise<readonly { readonly good: boolean; readonly tls: boolean }[]>
   /** From now on this is the answer to each message; null: they are taken again. */
   refuse(answer: string | null): Promise<void>
 }
@@ -104,16 +104,18 @@ export async function startSmtpServer({ python }: PeerFacts['smtp'], options: Sm
     else waiting.shift()?.(told)
   })
   const answer = () => answerOf(child, waiting)
+  // Its lines come in order: with the answer to an order, everything that it told before has been read.
+  const order = async (what: object) => {
+    const ordered = answer()
+    child.stdin.write(`${JSON.stringify(what)}\n`)
+    await ordered
+  }
   const first = await answer()
   return {
     port: first.event === 'listening' ? first.port : 0,
-    messages,
-    logins,
-    async refuse(refusal) {
-      const ordered = answer()
-      child.stdin.write(`${JSON.stringify({ refusal })}\n`)
-      await ordered
-    },
+    messages: () => order({}).then(() => messages),
+    logins: () => order({}).then(() => logins),
+    refuse: (refusal) => order({ refusal }),
     async [Symbol.asyncDispose]() {
       if (child.exitCode !== null || child.signalCode !== null) return
       const ended = once(child, 'exit')

@@ -28,7 +28,8 @@ describeWithPeer('smtp', 'e-mail to a real server, over TLS and with a login', (
             await notifier.send(notification, options)
           },
         },
-        received: async () => server.messages.map(({ headers, body }) => [...headers.map((each) => each.join(': ')), body].join('\n')),
+        received: async () =>
+          (await server.messages()).map(({ headers, body }) => [...headers.map((each) => each.join(': ')), body].join('\n')),
         refuse() {
           refusing = server.refuse('451 4.3.0 try later')
         },

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   type Certificate,
   makeCertificate,
+  type ReceivedMail,
   type SmtpServer,
   type SmtpServerOptions,
   startSmtpServer,
@@ -54,22 +55,22 @@ describeWithPeer('smtp', 'e-mail to a real server', (smtp) => {
     await using server = await startSmtpServer(smtp, { certificate, ...options })
     await body(server, (more) => emailNotifier({ host: 'localhost', port: server.port, ...mailboxes, ...more }))
   }
-  const header = (server: SmtpServer, name: string, index = 0) =>
-    server.messages[index]?.headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value)
+  const header = (message: ReceivedMail | undefined, name: string) =>
+    message?.headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value)
 
   it('is a message that a person can read and a program can sort', () =>
     withServer({ tls: 'none' }, async (server, notifierTo) => {
       await notifierTo({ subjectPrefix: '[Shop]' }).send(notification, { signal })
-      const [message] = server.messages
+      const [message] = await server.messages()
       expect(message).toMatchObject({ sender: 'backup@example.org', recipients: ['ops@example.org', 'ada@example.org'], tls: false })
-      expect(header(server, 'from')).toEqual(['Büro Backup <backup@example.org>'])
-      expect(header(server, 'to')).toEqual(['ops@example.org, Ada <ada@example.org>'])
-      expect(header(server, 'subject')).toEqual(['[Shop] ERROR: Backup of docker/büro failed: the disk is full'])
-      expect(header(server, 'date')).toEqual(['Fri, 20 Nov 2026 02:30:00 +0000'])
-      expect(header(server, 'auto-submitted')).toEqual(['auto-generated'])
-      expect(header(server, 'x-holdfast-id')).toEqual(['run-1/2/run-failed'])
-      expect(header(server, 'x-holdfast-severity')).toEqual(['error'])
-      expect(header(server, 'bcc')).toEqual([])
+      expect(header(message, 'from')).toEqual(['Büro Backup <backup@example.org>'])
+      expect(header(message, 'to')).toEqual(['ops@example.org, Ada <ada@example.org>'])
+      expect(header(message, 'subject')).toEqual(['[Shop] ERROR: Backup of docker/büro failed: the disk is full'])
+      expect(header(message, 'date')).toEqual(['Fri, 20 Nov 2026 02:30:00 +0000'])
+      expect(header(message, 'auto-submitted')).toEqual(['auto-generated'])
+      expect(header(message, 'x-holdfast-id')).toEqual(['run-1/2/run-failed'])
+      expect(header(message, 'x-holdfast-severity')).toEqual(['error'])
+      expect(header(message, 'bcc')).toEqual([])
       expect(message?.body.replaceAll('\r\n', '\n')).toBe(`Backup of docker/büro failed: the disk is full
 
 What to do:   Free space. Bcc: evil@example.org
@@ -86,7 +87,7 @@ Notification: run-1/2/run-failed
   it('has the same Message-ID when it is sent again, and another one for another notification', () =>
     withServer({}, async (server, notifierTo) => {
       for (const id of ['a/1', 'a/1', 'a/2']) await notifierTo().send({ ...notification, id }, { signal })
-      const [first, again, other] = [0, 1, 2].map((index) => header(server, 'message-id', index)?.[0])
+      const [first, again, other] = (await server.messages()).map((message) => header(message, 'message-id')?.[0])
       expect(first).toMatch(/^<holdfast\.[0-9a-f]{32}@example\.org>$/)
       expect(again).toBe(first)
       expect(other).not.toBe(first)
@@ -96,23 +97,23 @@ Notification: run-1/2/run-failed
     withServer({}, async (server, notifierTo) => {
       const forged = 'x\r\nBcc: evil@example.org\r\n\r\nbody'
       await notifierTo().send({ ...notification, id: forged, type: forged, text: forged, data: { plan: forged, key: forged } }, { signal })
-      const [message] = server.messages
+      const [message] = await server.messages()
       expect(message?.recipients).toEqual(['ops@example.org', 'ada@example.org'])
-      expect(header(server, 'bcc')).toEqual([])
+      expect(header(message, 'bcc')).toEqual([])
       expect(message?.raw).not.toMatch(/^(Bcc|body)/im)
     }))
 
   it('goes over STARTTLS with a login that is not told before', () =>
     withServer({ tls: 'starttls', ...login }, async (server, notifierTo) => {
       await notifierTo({ ...login, ca: certificate.pem }).send(notification, { signal })
-      expect(server.logins).toEqual([expect.objectContaining({ good: true, tls: true })])
-      expect(server.messages).toEqual([expect.objectContaining({ tls: true, login: true })])
+      expect(await server.logins()).toEqual([expect.objectContaining({ good: true, tls: true })])
+      expect(await server.messages()).toEqual([expect.objectContaining({ tls: true, login: true })])
     }))
 
   it('goes over TLS from the start', () =>
     withServer({ tls: 'from-the-start', ...login }, async (server, notifierTo) => {
       await notifierTo({ ...login, ca: certificate.pem, secure: true }).send(notification, { signal })
-      expect(server.messages.length).toBe(1)
+      expect((await server.messages()).length).toBe(1)
     }))
 
   it('a wrong password is an error that no further try mends, and shows nothing of it', () =>
@@ -130,14 +131,14 @@ Notification: run-1/2/run-failed
         Buffer.from(`\0backup\0${login.password}`).toString('base64'),
       ]
       for (const form of forms) expect(told(error)).not.toContain(form)
-      expect(server.messages).toEqual([])
+      expect(await server.messages()).toEqual([])
     }))
 
   it('is not sent without TLS when TLS is wanted', () =>
     withServer({ tls: 'none' }, async (server, notifierTo) => {
       const error = await failure(notifierTo({ ca: certificate.pem }).send(notification, { signal }))
       expect(error).toMatchObject({ retryable: false, message: expect.stringContaining('does not offer TLS') })
-      expect(server.messages).toEqual([])
+      expect(await server.messages()).toEqual([])
     }))
 
   it('is not sent to a server whose certificate nobody trusted has signed', async () => {
@@ -149,14 +150,14 @@ Notification: run-1/2/run-failed
           retryable: false,
           message: expect.stringMatching(/certificate that is not trusted \([A-Z_]+\)/),
         })
-        expect(server.messages).toEqual([])
+        expect(await server.messages()).toEqual([])
       })
   })
 
   it('uses TLS that a server on this host offers, whoever has signed its certificate', () =>
     withServer({ tls: 'starttls' }, async (server, notifierTo) => {
       await notifierTo().send(notification, { signal })
-      expect(server.messages).toEqual([expect.objectContaining({ tls: true })])
+      expect(await server.messages()).toEqual([expect.objectContaining({ tls: true })])
     }))
 
   it('is sent again after a refusal that may pass; one for good is told apart', () =>
@@ -174,7 +175,7 @@ Notification: run-1/2/run-failed
       })
       await server.refuse(null)
       await notifier.send(notification, { signal })
-      expect(server.messages.length).toBe(1)
+      expect((await server.messages()).length).toBe(1)
     }))
 
   it('a server that repeats the login in its answer does not make the error tell it', () => {
@@ -191,7 +192,7 @@ Notification: run-1/2/run-failed
   it('is taken when one of several recipients is, and refused for good when none is', () =>
     withServer({}, async (server, notifierTo) => {
       await notifierTo({ to: ['nobody@example.org', 'ops@example.org'] }).send(notification, { signal })
-      expect(server.messages.map(({ recipients }) => recipients)).toEqual([['ops@example.org']])
+      expect((await server.messages()).map(({ recipients }) => recipients)).toEqual([['ops@example.org']])
       const error = await failure(notifierTo({ to: 'nobody@example.org' }).send(notification, { signal }))
       expect(error).toMatchObject({ retryable: false, message: expect.stringContaining('there is no such user') })
     }))
@@ -208,7 +209,7 @@ Notification: run-1/2/run-failed
     })
     await using back = await startSmtpServer(smtp, { port })
     await notifier.send(notification, { signal })
-    expect(back.messages.length).toBe(1)
+    expect((await back.messages()).length).toBe(1)
   })
 })
 
