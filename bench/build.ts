@@ -11,7 +11,7 @@ export async function buildPackages(): Promise<void> {
   if (code !== 0) throw new Error(`"npm run build" ended with ${code}.`)
 }
 
-const programs = ['docker-backup', 'docker-restore', 'disk-backup', 'import-nothing', 'import-core', 'retention', 'tell-memory']
+const programs = ['docker-backup', 'docker-restore', 'disk-backup', 'import-nothing', 'import-core', 'retention', 'plans', 'tell-memory']
 
 export async function buildPrograms(): Promise<void> {
   await build({
@@ -26,6 +26,8 @@ export async function buildPrograms(): Promise<void> {
     silent: true,
     clean: true,
     splitting: false,
+    // node:sqlite has no name without it.
+    removeNodeProtocol: false,
   })
 }
 
