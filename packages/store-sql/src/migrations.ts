@@ -140,6 +140,12 @@ async function nodeHistory({ schema }: Transaction<Tables>): Promise<void> {
   await schema.createIndex('node_reports_at').on('node_reports').column('at').execute()
 }
 
+/** Without the state in it, the planner would rather walk through everything that is queued. */
+async function overlapWithState({ schema }: Transaction<Tables>): Promise<void> {
+  await schema.dropIndex('runs_overlap').execute()
+  await schema.createIndex('runs_overlap').on('runs').columns(['overlap_key', 'state']).execute()
+}
+
 /** The table builder without the names it has collected, so that columns can be added in a loop. */
 interface AnyTable {
   addColumn(name: string, type: 'text' | 'bigint', build?: (column: { notNull(): never }) => never): AnyTable
@@ -156,6 +162,7 @@ const migrations: readonly Migration[] = [
     await createReplications(transaction, platform)
   },
   nodeHistory,
+  overlapWithState,
 ]
 
 /** The schema version that this code reads and writes. */

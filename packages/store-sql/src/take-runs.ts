@@ -30,10 +30,13 @@ async function runningRuns({ database }: SqlTransaction): Promise<readonly Run[]
   return rows.map(runOf)
 }
 
-async function queuedRuns({ database, now }: SqlTransaction): Promise<readonly Run[]> {
+type Waiting = Pick<Run, 'id' | 'needs' | 'resources'>
+
+/** Only what is asked of each: thousands may wait while few are taken. */
+async function queuedRuns({ database, now }: SqlTransaction): Promise<readonly Waiting[]> {
   const rows = await database
     .selectFrom('runs')
-    .selectAll()
+    .select(['id', 'needs_json', 'resources_json'])
     .where('state', '=', 'queued')
     .where('not_before', '<=', now)
     .orderBy(sql`due_at - priority * ${sql.lit(priorityHeadStartMs)}`)
@@ -41,29 +44,42 @@ async function queuedRuns({ database, now }: SqlTransaction): Promise<readonly R
     .orderBy('not_before')
     .orderBy('sequence')
     .execute()
-  return rows.map(runOf)
+  return rows.map(({ id, needs_json: needs, resources_json: resources }) => ({
+    id,
+    needs: JSON.parse(needs),
+    resources: JSON.parse(resources),
+  }))
 }
 
-function choose(running: readonly Run[], queued: readonly Run[], worker: Worker, now: number, limit: number): readonly Run[] {
+/** Ids, in the order in which they are taken. */
+function choose(running: readonly Run[], queued: readonly Waiting[], worker: Worker, now: number, limit: number): readonly string[] {
   const only = worker.only === undefined ? undefined : new Set(worker.only)
   const offers = new Set(worker.offers)
-  const suits = (run: Run): boolean => (only === undefined || only.has(run.id)) && run.needs.every((need) => offers.has(need))
-  const chosen = running.filter((run) => (run.leaseUntil ?? 0) <= now && suits(run)).slice(0, Math.max(0, limit))
+  const suits = (run: Waiting): boolean => (only === undefined || only.has(run.id)) && run.needs.every((need) => offers.has(need))
+  const ended = running.filter((run) => (run.leaseUntil ?? 0) <= now && suits(run))
+  const chosen = ended.slice(0, Math.max(0, limit)).map(({ id }) => id)
   const ledger = createLedger(running)
   for (const run of queued) {
     if (chosen.length >= limit) break
     // Runs for other workers are asked about too: they must not be overtaken either.
     if (!ledger.isFree(run.resources) || !suits(run)) continue
     ledger.hold(run.resources)
-    chosen.push(run)
+    chosen.push(run.id)
   }
   return chosen
+}
+
+async function runsOf({ database }: SqlTransaction, ids: readonly string[]): Promise<readonly Run[]> {
+  if (ids.length === 0) return []
+  const rows = await database.selectFrom('runs').selectAll().where('id', 'in', ids).execute()
+  const found = new Map(rows.map((row) => [row.id, runOf(row)]))
+  return ids.flatMap((id) => found.get(id) ?? [])
 }
 
 /** Ended leases first, then queued runs by age, each priority a head start. */
 export async function takeRuns(transaction: SqlTransaction, worker: Worker, ttl: number, limit: number): Promise<readonly Run[]> {
   const chosen = choose(await runningRuns(transaction), await queuedRuns(transaction), worker, transaction.now, limit)
-  const taken = chosen.map(
+  const taken = (await runsOf(transaction, chosen)).map(
     (run): Run => ({
       ...run,
       state: 'running',
