@@ -71,8 +71,12 @@ export function sqlPlans(context: SqlContext): PlanStore {
       }),
     remove: (id, options) =>
       context.write(options, async ({ database }) => {
+        let removal = database.deleteFrom('plans').where('id', '=', id)
+        if (options.revision !== undefined) removal = removal.where('revision', '=', options.revision)
+        const { numDeletedRows } = await removal.executeTakeFirst()
+        if (numDeletedRows === 0n) return false
         await database.deleteFrom('cursors').where('plan_id', '=', id).execute()
-        await database.deleteFrom('plans').where('id', '=', id).execute()
+        return true
       }),
     due: (limit, options) =>
       context.read(options, async ({ database, now }) => {

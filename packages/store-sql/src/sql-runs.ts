@@ -1,10 +1,12 @@
 import {
+  type CallOptions,
   HoldfastError,
   type Lease,
   type ManifestRef,
   type OutboxEvent,
   type Outcome,
   type Run,
+  type RunFilter,
   type RunStore,
   type StoredIntent,
 } from '@holdfast/core/spec'
@@ -113,10 +115,16 @@ async function undone(transaction: SqlTransaction, runId: string, ids: readonly 
 const pageSize = 100
 
 /** Pages, because a catalog may hold the runs of years. Each page is one transaction; later pages may be newer than earlier ones. */
-async function* list(context: SqlContext, filter: Parameters<RunStore['list']>[0], options: Parameters<RunStore['list']>[1]) {
-  for (let after = 0, full = true; full; ) {
+async function* list(context: SqlContext, filter: RunFilter, options: CallOptions) {
+  const newestFirst = filter.order === 'newest-first'
+  for (let after = newestFirst ? Number.MAX_SAFE_INTEGER : 0, full = true; full; ) {
     const rows = await context.read(options, async ({ database }) => {
-      let query = database.selectFrom('runs').selectAll().where('sequence', '>', after).orderBy('sequence').limit(pageSize)
+      let query = database
+        .selectFrom('runs')
+        .selectAll()
+        .where('sequence', newestFirst ? '<' : '>', after)
+        .orderBy('sequence', newestFirst ? 'desc' : 'asc')
+        .limit(pageSize)
       if (filter.states !== undefined) query = query.where('state', 'in', filter.states)
       if (filter.planId !== undefined) query = query.where('plan_id', '=', filter.planId)
       if (filter.workload !== undefined) query = query.where('workload', '=', filter.workload)

@@ -82,7 +82,7 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
       return plan
     },
     removePlan: (id) => alive(() => parts.store.plans.remove(id, never)),
-    plans: () => alive(() => listPlans(parts.store, codePlans, never)),
+    plans: () => alive(() => listPlans(parts, codePlans, never)),
     points: (filter) => alive(() => listPoints(parts, filter, never)),
     pin: (point, reason) => alive(() => changePointFlags(parts, point, { pin: reason }, never)),
     unpin: (point) => alive(() => changePointFlags(parts, point, { pin: null }, never)),

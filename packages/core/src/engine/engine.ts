@@ -196,9 +196,9 @@ export interface Engine extends AsyncDisposable {
   getRun(idOrKey: string): Promise<RunView | undefined>
   /** Stores a plan under this name, over an older one. The provider parses its options now: INVALID_OPTIONS names the path of a mistake. */
   putPlan(id: string, plan: PlanInput): Promise<Plan>
-  /** Removes a stored plan; its points stay. Nothing happens if there is none. */
-  removePlan(id: string): Promise<void>
-  /** All plans, by name; those given in code win over stored ones. */
+  /** Removes a stored plan; its points stay. False: there was none. */
+  removePlan(id: string): Promise<boolean>
+  /** All plans, by name; those given in code win over stored ones. One that only a newer version can read is left out with the warning PLAN_UNREADABLE. */
   plans(): Promise<readonly { readonly id: string; readonly plan: Plan }[]>
   /** Points as the catalog knows them, newest first within a workload. */
   points(filter: { readonly repository: string; readonly workload?: WorkloadRef }): Promise<readonly PointInfo[]>

@@ -148,10 +148,9 @@ async function lastFailure(parts: EngineParts, run: Run, options: CallOptions): 
   const { planId, workload, operation } = run
   if (planId === undefined && (operation !== 'backup' || workload === undefined)) return undefined
   const alike = { ...(planId !== undefined && { planId }), ...(workload !== undefined && { workload }) }
-  let last: Run | undefined
-  for await (const failed of parts.store.runs.list({ states: ['failed'], ...alike }, options))
-    if (failed.operation === operation && failed.planId === planId && failed.workload === workload) last = failed
-  return last
+  for await (const failed of parts.store.runs.list({ states: ['failed'], order: 'newest-first', ...alike }, options))
+    if (failed.operation === operation && failed.planId === planId && failed.workload === workload) return failed
+  return undefined
 }
 
 /** An error as the store keeps it: JSON, without a stack, and without what may hold a secret. */

@@ -80,38 +80,46 @@ export async function reconcilePlans(parts: EngineParts, codePlans: ReadonlyMap<
     const owners = (row.plan as { readonly owners?: readonly string[] }).owners ?? []
     if (!owners.includes(owner)) continue
     const left = owners.filter((each) => each !== owner)
-    if (left.length === 0) await store.plans.remove(row.id, options)
+    if (left.length === 0) await store.plans.remove(row.id, { ...options, revision: row.revision })
     else await giveUp(parts, row, left, options)
   }
 }
 
 /**
- * False from `put` means that somebody else has changed it: then it is no longer the plan that this node has put. One that a newer version has written is
+ * False from `put` or `remove` means that somebody else has changed it: then it is no longer the plan that this node has put. One that a newer version has written is
  * left as it is: it must not keep this node from starting.
  */
-async function giveUp({ store, logger }: EngineParts, row: PlanRow, owners: readonly string[], options: CallOptions): Promise<void> {
-  let plan: Plan
+async function giveUp(parts: EngineParts, row: PlanRow, owners: readonly string[], options: CallOptions): Promise<void> {
+  const plan = readablePlan(parts, row)
+  if (plan === undefined) return
+  const cursors = await cursorsOf(parts.store, row.id, plan, options)
+  await parts.store.plans.put({ ...row, plan: { ...plan, owners } as unknown as Json }, cursors, options)
+}
+
+/** Undefined with a warning for a plan that a newer version has written. */
+function readablePlan({ logger }: EngineParts, row: PlanRow): Plan | undefined {
   try {
-    ;({ plan } = storedPlan(row))
+    return storedPlan(row).plan
   } catch (error) {
     logger.warn('A plan cannot be read here, so it is left to other nodes.', {
       code: 'PLAN_UNREADABLE',
       plan: row.id,
       error: errorText(error),
     })
-    return
+    return undefined
   }
-  const cursors = await cursorsOf(store, row.id, plan, options)
-  await store.plans.put({ ...row, plan: { ...plan, owners } as unknown as Json }, cursors, options)
 }
 
 /** Plans given in code win over stored ones of the same name. */
 export async function listPlans(
-  store: Store,
+  parts: EngineParts,
   codePlans: ReadonlyMap<string, Plan>,
   options: CallOptions,
 ): Promise<readonly { readonly id: string; readonly plan: Plan }[]> {
   const found = new Map(codePlans)
-  for await (const row of store.plans.list(options)) if (!found.has(row.id)) found.set(row.id, storedPlan(row).plan)
+  for await (const row of parts.store.plans.list(options)) {
+    const plan = found.has(row.id) ? undefined : readablePlan(parts, row)
+    if (plan) found.set(row.id, plan)
+  }
   return [...found].map(([id, plan]) => ({ id, plan })).sort((a, b) => (a.id < b.id ? -1 : 1))
 }

@@ -54,7 +54,7 @@ export async function previewRuns(
 ): Promise<readonly RunPreview[]> {
   const { now } = await parts.store.plans.due(0, options)
   const found: RunPreview[] = []
-  for (const { id, plan } of await listPlans(parts.store, codePlans, options)) {
+  for (const { id, plan } of await listPlans(parts, codePlans, options)) {
     if (!plan.schedule) continue
     const { workloads, notes } = await workloadsOf(parts, plan, options)
     let count = 0

@@ -33,7 +33,8 @@ export function resolveInput(parts: EngineParts, raw: unknown): RunInput {
   }
 }
 
-function parseOptions(parts: EngineParts, provider: string, use: 'backup' | 'restore' | 'probe', input: unknown): Json {
+/** As the provider understands them. A mistake is told with its path, INVALID_OPTIONS. */
+export function parseOptions(parts: EngineParts, provider: string, use: 'backup' | 'restore' | 'probe', input: unknown): Json {
   const { parseOptions } = providerNamed(parts, provider)
   return parseOptions ? parseOptions(use, input) : (input as Json)
 }
@@ -55,9 +56,8 @@ export function resolvePlan(parts: EngineParts, plan: Plan): Plan {
   const providers = new Set((plan.workloads ?? []).map((workload) => workload.provider))
   for (const name of providers) providerNamed(parts, name)
   if (plan.kind === 'verification') return resolveVerification(parts, plan)
-  let options = plan.options
-  for (const provider of providers) options = parseOptions(parts, provider, 'backup', plan.options)
-  return { ...plan, options }
+  const parsed = [...providers].map((provider) => parseOptions(parts, provider, 'backup', plan.options))
+  return { ...plan, options: onlyOr(parsed, plan.options) }
 }
 
 /** Options of a test restore are parsed by the provider that it goes to; without one named, by each that a workload may come from. */
@@ -65,13 +65,20 @@ function resolveVerification(parts: EngineParts, plan: VerificationPlan): Plan {
   if (plan.mode !== 'restore') return plan
   const { provider, probe } = plan.restore
   const named = provider === undefined ? (plan.workloads ?? []).map((workload) => workload.provider) : [provider]
-  let { options } = plan.restore
-  let parsedProbe = probe
-  for (const name of new Set(named)) {
-    options = parseOptions(parts, name, 'restore', plan.restore.options)
-    if (probe !== undefined) parsedProbe = parseOptions(parts, name, 'probe', probe)
-  }
-  return { ...plan, restore: { ...plan.restore, options, ...(parsedProbe !== undefined && { probe: parsedProbe }) } }
+  const names = [...new Set(named)]
+  const options = onlyOr(
+    names.map((name) => parseOptions(parts, name, 'restore', plan.restore.options)),
+    plan.restore.options,
+  )
+  if (probe === undefined) return { ...plan, restore: { ...plan.restore, options } }
+  const probes = names.map((name) => parseOptions(parts, name, 'probe', probe))
+  return { ...plan, restore: { ...plan.restore, options, probe: onlyOr(probes, probe) } }
+}
+
+/** What several providers understand, each in its own way, is kept as it was given: each run has it parsed by its own provider. */
+function onlyOr(parsed: readonly Json[], given: Json): Json {
+  const [only] = parsed
+  return parsed.length === 1 && only !== undefined ? only : given
 }
 
 /** The row of a run. Resources are traffic control only: no data is safe because of them. */

@@ -84,6 +84,7 @@ function createTaking(parts: EngineParts, stopping: AbortSignal, fire: (options:
   let everything = 0
   let taken = 0
 
+  parts.events.on('run-finished', ({ id }) => wanted.delete(id))
   const execute = (run: Run) => {
     const done = executeRun(parts, run, 'work', stopping).finally(() => {
       active.delete(run.id)

@@ -32,7 +32,8 @@ export function judgePoints(folders: readonly ReadFolder[], repositoryId: string
   const unreadable = folders.flatMap((folder) => unreadablePoint(folder, homes))
   const problems = new Map(unreadable.map(({ id, problem }) => [id, problem]))
   const groups = [...workloads.values()].map((members) => judgeWorkload(members, problems, repositoryId))
-  const newest = (points: readonly OfflinePoint[]) => Math.max(...points.map((point) => Date.parse(point.createdAt)))
+  const newest = (points: readonly OfflinePoint[]) =>
+    points.reduce((latest, { createdAt }) => Math.max(latest, Date.parse(createdAt)), Number.NEGATIVE_INFINITY)
   const points = groups.sort((one, other) => newest(other) - newest(one)).flat()
   return { points, unreadable, chain: chainsIn(groups) }
 }

@@ -36,6 +36,15 @@ describe('in-process scheduler', () => {
     await scheduler.stop()
   })
 
+  it('remembers the soonest of very many times', async () => {
+    const { clock, scheduler, woken, started } = start(1_000_000)
+    await started
+    for (let index = 3000; index > 0; index--) await scheduler.notify(new Date(clock.now() + index * 10).toISOString(), options)
+    await clock.advance(999_999)
+    expect(woken).toEqual(Array.from({ length: 1000 }, (_, index) => (index + 1) * 10))
+    await scheduler.stop()
+  })
+
   it('leaves no timer behind', async () => {
     const { clock, scheduler, started } = start()
     await started

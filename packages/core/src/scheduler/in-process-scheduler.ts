@@ -18,6 +18,14 @@ interface LoopOptions {
   readonly wake: () => void
 }
 
+/** Of more than these only the soonest are remembered; the others are found by a poll. */
+const mostTimes = 1000
+
+function remember(times: Set<number>, time: number): void {
+  times.add(time)
+  if (times.size > mostTimes) times.delete(Math.max(...times))
+}
+
 function startLoop({ clock, pollMs, times, wake }: LoopOptions): Loop {
   let stopped = false
   let interrupt = new AbortController()
@@ -65,7 +73,7 @@ function startLoop({ clock, pollMs, times, wake }: LoopOptions): Loop {
 
 /**
  * The {@link Scheduler} of a single process: one timer on the injected clock. It wakes once per `pollMs` and at each notified time, not at `start`
- * itself. What `wake` throws is dropped. Notified times are kept in memory; what is lost with the process costs one poll interval.
+ * itself. What `wake` throws is dropped. Notified times are kept in memory, at most the 1,000 soonest; what is lost with the process costs one poll interval.
  *
  * - `start` while it runs rejects with INVALID_OPTIONS; after `stop` it may be started again. Abort of its signal is `stop`.
  * - `notify` rejects with INVALID_OPTIONS for what is no ISO 8601 time. A time in the past wakes at once. Before `start` it is remembered.
@@ -99,7 +107,7 @@ export function inProcessScheduler({ clock }: { readonly clock: Clock }): Schedu
       throwIfAborted(signal)
       const time = at === undefined ? clock.now() : Date.parse(at)
       if (Number.isNaN(time)) throw new HoldfastError('INVALID_OPTIONS', `notify: ${JSON.stringify(at)} is not an ISO 8601 time`)
-      times.add(time)
+      remember(times, time)
       loop?.hurry()
     },
     stop,

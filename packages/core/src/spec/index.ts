@@ -71,6 +71,7 @@ export type {
   ReplicationStore,
   Resource,
   Run,
+  RunFilter,
   RunRequest,
   RunState,
   RunStore,

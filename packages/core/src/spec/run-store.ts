@@ -121,6 +121,20 @@ export type Outcome =
   /** Final without a result. */
   | { readonly state: 'failed' | 'cancelled'; readonly error: Json }
 
+/** Which runs to list. What is absent is not asked. */
+export interface RunFilter {
+  /** In one of these. */
+  readonly states?: readonly RunState[]
+  /** Of this plan. */
+  readonly planId?: string
+  /** Of this workload. */
+  readonly workload?: string
+  /** With something left to undo. */
+  readonly withIntents?: true
+  /** By when they were created. Default `oldest-first`. */
+  readonly order?: 'oldest-first' | 'newest-first'
+}
+
 /** Runs: they are also the leases, the slots and the intents. */
 export interface RunStore {
   /** All or none, in order. A key that is there already answers with that run and `created: false`; nothing of it changes, so creating again is safe. */
@@ -164,9 +178,6 @@ export interface RunStore {
   cancel(runId: string, reason: string, options: CallOptions): Promise<'cancelled' | 'requested' | 'final' | 'unknown'>
   /** One run by id, otherwise by key. */
   get(idOrKey: string, options: CallOptions): Promise<Run | undefined>
-  /** Runs that match everything given, in the order in which they were created. `withIntents`: only those with something left to undo. */
-  list(
-    filter: { readonly states?: readonly RunState[]; readonly planId?: string; readonly workload?: string; readonly withIntents?: true },
-    options: CallOptions,
-  ): AsyncIterable<Run>
+  /** Runs that match everything given, in the order of the filter. A caller who has seen enough stops asking: a store need not read them all. */
+  list(filter: RunFilter, options: CallOptions): AsyncIterable<Run>
 }

@@ -4,7 +4,7 @@ import type { PointStore } from './point-store.ts'
 import type { RunRequest, RunStore } from './run-store.ts'
 
 export type { Catalog, Flags, ManifestRef, PointRow, PointStore } from './point-store.ts'
-export type { Lease, Outcome, Resource, Run, RunRequest, RunState, RunStore, StoredIntent } from './run-store.ts'
+export type { Lease, Outcome, Resource, Run, RunFilter, RunRequest, RunState, RunStore, StoredIntent } from './run-store.ts'
 
 /** Milliseconds since 1970-01-01 UTC on the store's clock. */
 export type StoreTime = number
@@ -71,8 +71,8 @@ export interface PlanStore {
   get(id: string, options: CallOptions): Promise<PlanRow | undefined>
   /** All plans, by name. */
   list(options: CallOptions): AsyncIterable<PlanRow>
-  /** The plan and its cursors go; its runs stay. Idempotent. */
-  remove(id: string, options: CallOptions): Promise<void>
+  /** The plan and its cursors go; its runs stay. With `revision` only if it still is that one. Idempotent; false: there was nothing to remove. */
+  remove(id: string, options: CallOptions & { readonly revision?: number }): Promise<boolean>
   /** Cursors whose time has come, oldest first, and the store's now. Reads only; the caller expands workloads before it claims. */
   due(limit: number, options: CallOptions): Promise<{ readonly now: StoreTime; readonly cursors: readonly Cursor[] }>
   /**

@@ -39,8 +39,11 @@ export function memoryPlans(context: StoreContext): PlanStore {
       context.iterate('plans.list', options, () => [...state.plans.values()].sort((left, right) => (left.id < right.id ? -1 : 1))),
     remove: (id, options) =>
       context.perform('plans.remove', options, () => {
+        const known = state.plans.get(id)
+        if (known === undefined || (options.revision !== undefined && options.revision !== known.revision)) return false
         state.plans.delete(id)
         replaceCursors(context, id, [])
+        return true
       }),
     due: (limit, options) => context.perform('plans.due', options, () => ({ now: context.now(), cursors: dueCursors(context, limit) })),
     advance: (from, next, runs, options) =>

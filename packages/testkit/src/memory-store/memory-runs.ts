@@ -128,14 +128,15 @@ export function memoryRuns(context: StoreContext): RunStore {
     cancel: (runId, reason, options) => perform('runs.cancel', options, () => cancel(context, runId, reason)),
     get: (idOrKey, options) => perform('runs.get', options, () => state.runs.get(idOrKey) ?? state.runs.get(state.keys.get(idOrKey) ?? '')),
     list: (filter, options) =>
-      context.iterate('runs.list', options, () =>
-        [...state.runs.values()].filter(
+      context.iterate('runs.list', options, () => {
+        const found = [...state.runs.values()].filter(
           (run) =>
             (filter.states === undefined || filter.states.includes(run.state)) &&
             (filter.planId === undefined || filter.planId === run.planId) &&
             (filter.workload === undefined || filter.workload === run.workload) &&
             (filter.withIntents !== true || run.intents.length > 0),
-        ),
-      ),
+        )
+        return filter.order === 'newest-first' ? found.reverse() : found
+      }),
   }
 }

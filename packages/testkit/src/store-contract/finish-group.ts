@@ -261,6 +261,7 @@ function listTests(options: StoreContractOptions): void {
         options,
       )
       assert.deepEqual(keysOf(await collect(store.runs.list({}, options))), keys)
+      assert.deepEqual(keysOf(await collect(store.runs.list({ order: 'newest-first' }, options))), keys.toReversed())
     })
   })
 }

@@ -50,14 +50,24 @@ export function plansGroup(options: StoreContractOptions): void {
     test('remove takes the plan and its cursors, and may be repeated', async (given) => {
       const { store, options } = given
       await putPlan(given, [cursor('a', 1)])
-      await store.plans.remove('nightly', options)
-      await store.plans.remove('nightly', options)
+      assert.equal(await store.plans.remove('nightly', options), true)
+      assert.equal(await store.plans.remove('nightly', options), false)
       assert.equal(await store.plans.get('nightly', options), undefined)
       assert.deepEqual(await dueOf(given), [])
       assert.equal(await store.plans.advance(cursor('a', 1), 2, [request('late')], options), false)
       assert.equal(await store.runs.get('late', options), undefined)
       await putPlan(given, [cursor('a', 3)])
       assert.deepEqual(await dueOf(given), [cursor('a', 3)])
+    })
+    test('remove takes only the revision that was named: what somebody has changed meanwhile stays', async (given) => {
+      const { store, options } = given
+      await putPlan(given, [cursor('a', 1)])
+      await putPlan(given, [cursor('a', 1)], 1)
+      assert.equal(await store.plans.remove('nightly', { ...options, revision: 1 }), false)
+      assert.equal((await store.plans.get('nightly', options))?.revision, 2)
+      assert.deepEqual(await dueOf(given), [cursor('a', 1)])
+      assert.equal(await store.plans.remove('nightly', { ...options, revision: 2 }), true)
+      assert.deepEqual(await dueOf(given), [])
     })
   })
   dueTests(options)

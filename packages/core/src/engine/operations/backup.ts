@@ -18,6 +18,7 @@ import { createRunContext } from '../intents.ts'
 import { requireOwnership } from '../ownership.ts'
 import { cleanUp, type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
 import { readNumber, type Survey, surveyFolder } from '../point-folder.ts'
+import { parseOptions } from '../requests.ts'
 import { settle } from '../settle.ts'
 
 /** Where this run's point lies, and what it needs to know before it starts. */
@@ -151,7 +152,9 @@ async function backUpOnce(
   })
   const kept = new Set<string>()
   const provider = providerNamed(parts, input.workload.provider)
-  const request = { workload: workload.id, options: input.options, ...(base.chain && { base: baseOf(base.chain) }) }
+  // Again, because a plan for several providers keeps what was written, and this node may have another version of this one.
+  const backupOptions = parseOptions(parts, input.workload.provider, 'backup', input.options)
+  const request = { workload: workload.id, options: backupOptions, ...(base.chain && { base: baseOf(base.chain) }) }
   const context = createRunContext(parts, attempt, input.workload.provider, kept, attempt.signal)
   const { result, stored } = await disposing(backupSink, async () => {
     const result = await provider.backup(request, backupSink.sink, context)

@@ -15,6 +15,7 @@ import { readOwnership, requireReadable } from '../ownership.ts'
 import { type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
 import { changeFlags, markVerified } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
+import { parseOptions } from '../requests.ts'
 
 /** A restore whose repository is known. */
 export type ResolvedRestore = RestoreInput & { readonly repository: string }
@@ -46,7 +47,7 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
     purpose: input.purpose,
     name,
     start: input.start,
-    options: input.options,
+    options: parseOptions(parts, providerName, 'restore', input.options),
     ...(input.target !== undefined && { target: input.target }),
   }
   const result = await provider.restore(request, source, context).catch(async (error: unknown) => {
@@ -154,7 +155,7 @@ async function probeCopy(
   const provider = providerNamed(parts, providerName)
   if (!provider.probe) throw new HoldfastError('UNSUPPORTED', `Provider "${providerName}" has no probe.`, { remedy: 'Leave out probe.' })
   const context = createRunContext(parts, attempt, providerName, new Set(), attempt.signal)
-  const { verdict, evidence } = await provider.probe.run(copy.workload, input.probe, context)
+  const { verdict, evidence } = await provider.probe.run(copy.workload, parseOptions(parts, providerName, 'probe', input.probe), context)
   return { verdict, evidence }
 }
 
