@@ -68,8 +68,7 @@ async function aboutRun(method: string, key: string): Promise<Response> {
   const run = await engine.getRun(key)
   if (!run) throw new HoldfastError('NOT_FOUND', `There is no run "${key}".`)
   if (method === 'GET') return Response.json(run)
-  // A key that is there attaches to its run, whatever else the order says.
-  await engine.run({ ...backupOf('any'), key }).cancel('asked over HTTP')
+  await engine.cancel(key, 'asked over HTTP')
   return new Response(null, { status: 202 })
 }
 

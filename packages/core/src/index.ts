@@ -5,7 +5,7 @@ export type { EngineEvents, EventListener, EventName, RunEvent } from './engine/
 export { createEngine } from './engine/load-engine.ts'
 export type { RetryPolicy } from './engine/parts.ts'
 export type { PointPreview, PrunePreview, RunPreview } from './engine/previews.ts'
-export type { RunHandle } from './engine/run-handle.ts'
+export type { CancelAnswer, RunHandle } from './engine/run-handle.ts'
 
 // Plans, runs and their outcomes: plain data; JSON Schemas of them are in @holdfast/core/json-schema.
 

@@ -1,7 +1,6 @@
 import { workloadKey } from '../model/names.ts'
 import type { Plan } from '../model/plan.ts'
 import { parsePlan } from '../model/plan.ts'
-import { runView } from '../model/run-view.ts'
 import { inProcessScheduler } from '../scheduler/in-process-scheduler.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
@@ -11,6 +10,7 @@ import type { WorkloadRef } from '../spec/workload.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { parseEngineOptions } from './engine-options.ts'
 import { changePointFlags, listPoints } from './engine-points.ts'
+import { runCalls } from './engine-runs.ts'
 import { isIdle } from './idle.ts'
 import { createLife, type EngineLife } from './life.ts'
 import type { EngineParts } from './parts.ts'
@@ -69,11 +69,7 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
     prune: ({ key, ...request }) => asked(key ?? fresh('prune', request.repository), () => ({ ...request, operation: 'prune' })),
     rescan: ({ key, ...request }) => asked(key ?? fresh('rescan', request.repository), () => ({ ...request, operation: 'rescan' })),
     run: ({ key, ...request }) => asked<Json>(key, () => request),
-    async getRun(idOrKey) {
-      life.assertNotStopped()
-      const run = await parts.store.runs.get(idOrKey, never)
-      return run && runView(run, parts.meters.get(run.id)?.snapshot())
-    },
+    ...runCalls(parts, life, never),
     async putPlan(id, input) {
       life.assertNotStopped()
       const plan = resolvePlan(parts, parsePlan(id, input))

@@ -16,7 +16,7 @@ import type { WorkloadRef } from '../spec/workload.ts'
 import type { EventListener, EventName } from './events.ts'
 import type { RetryPolicy } from './parts.ts'
 import type { PrunePreview, RunPreview } from './previews.ts'
-import type { RunHandle } from './run-handle.ts'
+import type { CancelAnswer, RunHandle } from './run-handle.ts'
 
 type Named<Value> = { readonly [name: string]: Value }
 
@@ -194,6 +194,14 @@ export interface Engine extends AsyncDisposable {
   run(order: RunOrder): RunHandle<Json>
   /** A run by its id or key, as plain data; undefined if there is none. */
   getRun(idOrKey: string): Promise<RunView | undefined>
+  /** Runs, the last made first, of all nodes; what is absent is not asked. Read page by page: stop when you have seen enough. */
+  runs(filter?: {
+    readonly plan?: string
+    readonly workload?: WorkloadRef
+    readonly states?: readonly RunView['state'][]
+  }): AsyncGenerator<RunView, void, undefined>
+  /** Asks the run with this id or key to stop, whoever has begun it and wherever it works. Counts only before its commit. NOT_FOUND if there is none. */
+  cancel(idOrKey: string, reason?: string): Promise<CancelAnswer>
   /** Stores a plan under this name, over an older one. The provider parses its options now: INVALID_OPTIONS names the path of a mistake. */
   putPlan(id: string, plan: PlanInput): Promise<Plan>
   /** Removes a stored plan; its points stay. False: there was none. */

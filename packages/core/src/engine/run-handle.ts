@@ -21,6 +21,9 @@ export interface RunHandle<Result> extends PromiseLike<Result> {
   cancel(reason?: string): Promise<void>
 }
 
+/** `cancelled`: it never began. `requested`: it stops soon, unless its commit comes first. `final`: it had ended already. */
+export type CancelAnswer = 'cancelled' | 'requested' | 'final'
+
 const pollMs = 100
 
 /** Wraps a run that is being created. `want` tells this process's worker to take it up. */
@@ -34,17 +37,22 @@ export function createRunHandle<Result>(parts: EngineParts, key: string, created
   return {
     key,
     progress: () => progressOf(parts, created, { signal: parts.gone }),
-    async cancel(reason = 'asked by the application') {
-      const run = await created
-      const answer = await parts.store.runs.cancel(run.id, reason, { signal: parts.gone })
-      // One that has begun is told of when it ends.
-      // One that works in this process need not wait for its next renewal to hear of it.
-      if (answer === 'requested') parts.cancels.get(run.id)?.(reason)
-      if (answer === 'cancelled') await parts.store.outbox.add([cancelledNotice(run, parts.clock.now(), reason)], { signal: parts.gone })
+    async cancel(reason) {
+      await cancelRun(parts, await created, reason)
     },
     // biome-ignore lint/suspicious/noThenProperty: a handle is awaited for its result; this is what makes it a PromiseLike.
     then: (fulfilled, rejected) => ended().then(fulfilled, rejected),
   }
+}
+
+/** Asks a run to stop. Notified of at once if it never began, otherwise when it ends. */
+export async function cancelRun(parts: EngineParts, run: Run, reason = 'asked by the application'): Promise<CancelAnswer> {
+  const options = { signal: parts.gone }
+  const answer = await parts.store.runs.cancel(run.id, reason, options)
+  // One that works in this process need not wait for its next renewal to hear of it.
+  if (answer === 'requested') parts.cancels.get(run.id)?.(reason)
+  if (answer === 'cancelled') await parts.store.outbox.add([cancelledNotice(run, parts.clock.now(), reason)], options)
+  return answer === 'unknown' ? 'final' : answer
 }
 
 async function resultOf<Result>(parts: EngineParts, runId: string, options: CallOptions): Promise<Result> {
