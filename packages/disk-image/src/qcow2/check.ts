@@ -22,16 +22,26 @@ const mostHostChunks = 65_536
 
 interface Host {
   claim(offset: number, count: number, what: string): void
+  /** For compressed clusters: several may lie in one cluster of the file, but nothing else with them. */
+  share(offset: number, bytes: number): void
 }
 
 /** Every cluster of the file has one use at most: metadata that is read as data, or twice as a table, is the trick of a hostile image. */
 function createHost(): Host {
   const used = createClusterSet()
+  const shared = createClusterSet()
+  const claim: Host['claim'] = (offset, count, what) => {
+    if (!used.add(Math.floor(offset / clusterBytes), count))
+      throw damaged(`${what} at ${offset} overlaps something else in the file`, { offset })
+    if (used.chunks > mostHostChunks)
+      throw new DiskImageError('UNSUPPORTED_FORMAT', 'the clusters of the file are scattered over more than 32 TiB')
+  }
   return {
-    claim(offset, count, what) {
-      if (!used.add(offset / clusterBytes, count)) throw damaged(`${what} at ${offset} overlaps something else in the file`, { offset })
-      if (used.chunks > mostHostChunks)
-        throw new DiskImageError('UNSUPPORTED_FORMAT', 'the clusters of the file are scattered over more than 32 TiB')
+    claim,
+    share(offset, bytes) {
+      const last = Math.floor((offset + bytes - 1) / clusterBytes)
+      for (let cluster = Math.floor(offset / clusterBytes); cluster <= last; cluster += 1)
+        if (shared.add(cluster)) claim(cluster * clusterBytes, 1, 'a compressed cluster')
     },
   }
 }
@@ -71,11 +81,12 @@ function checkTable(
   for (let entry = 0; entry < tableEntries; entry += 1) {
     const index = slot * tableEntries + entry
     const inside = Math.max(0, Math.min(clusterBytes, header.size - index * clusterBytes))
-    const { kind, offset } = parseL2Entry(table, entry, index, inside, fileSize)
-    if (offset !== 0) host.claim(offset, 1, 'a data cluster')
+    const { kind, offset, stored } = parseL2Entry(table, entry, index, inside, { version: header.version, fileSize })
+    if (kind === 'compressed') host.share(offset, stored)
+    else if (offset !== 0) host.claim(offset, 1, 'a data cluster')
     if (inside === 0 || kind === 'gap') continue
-    found[kind].add(index)
-    if (kind === 'data') first = Math.min(first, offset)
+    found[kind === 'zero' ? 'zero' : 'data'].add(index)
+    if (kind !== 'zero') first = Math.min(first, offset)
   }
   return first
 }

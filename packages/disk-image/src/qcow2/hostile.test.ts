@@ -26,6 +26,9 @@ function u64(file: Buffer, at: number, value: bigint): void {
   file.writeBigUInt64BE(value, at)
 }
 const copied = 1n << 63n
+const compressed = 1n << 62n
+/** Sectors after the first, of a compressed cluster. */
+const sectors = (count: number) => BigInt(count) << 54n
 const beyond = () => BigInt(good.length + clusterBytes)
 
 type Mutant = [name: string, code: 'IMAGE_DAMAGED' | 'UNSUPPORTED_FORMAT', mutate: (file: Buffer) => unknown]
@@ -34,7 +37,6 @@ const headerMutants: Mutant[] = [
   ['bad magic', 'UNSUPPORTED_FORMAT', (file) => file.writeUInt8(0, 0)],
   ['version 0', 'UNSUPPORTED_FORMAT', (file) => file.writeUInt32BE(0, 4)],
   ['version 1', 'UNSUPPORTED_FORMAT', (file) => file.writeUInt32BE(1, 4)],
-  ['version 2', 'UNSUPPORTED_FORMAT', (file) => file.writeUInt32BE(2, 4)],
   ['version 4', 'UNSUPPORTED_FORMAT', (file) => file.writeUInt32BE(4, 4)],
   ['version 9', 'UNSUPPORTED_FORMAT', (file) => file.writeUInt32BE(9, 4)],
   ['cluster_bits 8', 'IMAGE_DAMAGED', (file) => file.writeUInt32BE(8, 20)],
@@ -134,8 +136,29 @@ const tableMutants: Mutant[] = [
   ['data unaligned', 'IMAGE_DAMAGED', (file) => u64(file, l2, copied | BigInt(dataStart + 512))],
   ['reserved bits 56 to 61 of L2', 'IMAGE_DAMAGED', (file) => file.writeUInt8(0x81, l2)],
   ['reserved bits 1 to 8 of L2', 'IMAGE_DAMAGED', (file) => file.writeUInt8(2, l2 + 7)],
-  ['compressed cluster', 'UNSUPPORTED_FORMAT', (file) => file.writeUInt8(0x40, l2)],
-  ['compressed cluster beyond the file', 'UNSUPPORTED_FORMAT', (file) => u64(file, l2, (1n << 62n) | beyond())],
+  ['compressed cluster in the header', 'IMAGE_DAMAGED', (file) => u64(file, l2, compressed | 512n)],
+  ['compressed cluster in the L1 table', 'IMAGE_DAMAGED', (file) => u64(file, l2, compressed | BigInt(l1 + 7))],
+  ['compressed cluster beyond the file', 'IMAGE_DAMAGED', (file) => u64(file, l2, compressed | beyond())],
+  [
+    'compressed cluster where the data of another is',
+    'IMAGE_DAMAGED',
+    (file) => u64(file, l2, compressed | BigInt(dataStart + clusterBytes)),
+  ],
+  [
+    'compressed cluster that ends in the data of another',
+    'IMAGE_DAMAGED',
+    (file) => u64(file, l2, compressed | sectors(255) | BigInt(dataStart)),
+  ],
+  ['compressed cluster marked as copied', 'IMAGE_DAMAGED', (file) => u64(file, l2, copied | compressed | BigInt(dataStart))],
+  ['compressed cluster at 2^53', 'IMAGE_DAMAGED', (file) => u64(file, l2, compressed | (1n << 53n))],
+  [
+    'zero cluster in version 2',
+    'IMAGE_DAMAGED',
+    (file) => {
+      file.writeUInt32BE(2, 4)
+      u64(file, l2, 1n)
+    },
+  ],
 ]
 
 describe('a hostile qcow2 file', () => {

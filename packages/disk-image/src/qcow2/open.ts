@@ -4,9 +4,11 @@ import { checkRange, clusterBytes } from '../clusters.ts'
 import { disposeOnce, takeOver } from '../dispose.ts'
 import { damaged } from '../errors.ts'
 import { type Checked, checkTables } from './check.ts'
-import { type L2Entry, parseL1Entry, parseL2Entry } from './entries.ts'
+import { parseL1Entry, parseL2Entry } from './entries.ts'
 import { tableEntries } from './format.ts'
 import { type Header, parseHeader } from './parse-header.ts'
+import { piecesOf } from './pieces.ts'
+import { readCompressed, type WantedPiece } from './read-compressed.ts'
 
 /** One qcow2 file, without its backing file: extents and data are what this file holds; a gap is what the next older layer has, and reads as zeros here. */
 export interface Qcow2Layer extends MappedBlocks {
@@ -39,32 +41,9 @@ function createTables(source: BlockSource): (offset: number, options: CallOption
   }
 }
 
-interface Piece {
-  readonly kind: L2Entry['kind']
-  readonly offset: number
-  length: number
-}
-
-/** Where the bytes of a range are, pieces that follow each other in the file joined. */
-function piecesOf(entryAt: (index: number) => L2Entry, start: number, end: number): readonly Piece[] {
-  const pieces: Piece[] = []
-  for (let at = start; at < end; ) {
-    const index = Math.floor(at / clusterBytes)
-    const inside = at - index * clusterBytes
-    const length = Math.min(clusterBytes - inside, end - at)
-    const entry = entryAt(index)
-    const kind = entry.kind === 'data' ? 'data' : 'zero'
-    const offset = kind === 'data' ? entry.offset + inside : 0
-    const last = pieces.at(-1)
-    if (last?.kind === kind && (kind === 'zero' || last.offset + last.length === offset)) last.length += length
-    else pieces.push({ kind, offset, length })
-    at += length
-  }
-  return pieces
-}
-
 function createReader(source: BlockSource, header: Header, checked: Checked): MappedBlocks['readInto'] {
   const tableAt = createTables(source)
+  const context = { version: header.version, fileSize: source.size }
   /** One part of a read, inside one L2 table. */
   const readPart = async (target: Uint8Array, start: number, options: CallOptions) => {
     const slot = Math.floor(start / clusterBytes / tableEntries)
@@ -73,17 +52,21 @@ function createReader(source: BlockSource, header: Header, checked: Checked): Ma
     const table = await tableAt(tableOffset, options)
     const entryAt = (index: number) => {
       const inside = Math.min(clusterBytes, header.size - index * clusterBytes)
-      const entry = parseL2Entry(table, index - slot * tableEntries, index, inside, source.size)
-      if ((entry.kind === 'data') !== checked.data.has(index)) throw damaged(`the L2 table at ${tableOffset} changed after it was checked`)
+      const entry = parseL2Entry(table, index - slot * tableEntries, index, inside, context)
+      if ((entry.kind === 'data' || entry.kind === 'compressed') !== checked.data.has(index))
+        throw damaged(`the L2 table at ${tableOffset} changed after it was checked`)
       return entry
     }
+    const packed: WantedPiece[] = []
     let at = 0
     for (const piece of piecesOf(entryAt, start, start + target.length)) {
       const part = target.subarray(at, at + piece.length)
-      if (piece.kind === 'zero') part.fill(0)
+      if (piece.kind === 'compressed') packed.push({ piece, target: part })
+      else if (piece.kind === 'zero') part.fill(0)
       else await source.readInto(part, piece.offset, options)
       at += piece.length
     }
+    if (packed.length > 0) await readCompressed(source, header.codec, packed, options)
   }
   return async (target, offset, options) => {
     checkRange(header.size, offset, target.length)
@@ -98,9 +81,9 @@ function createReader(source: BlockSource, header: Header, checked: Checked): Ma
 }
 
 /**
- * Opens a qcow2 v3 file. The header and all tables are read and checked before it resolves; nothing is allocated by what the file says before it was compared with the size of the file,
- * and no cluster of the file may have two uses. The backing file is not opened: see `chainView`. Takes the source over.
- * @throws UNSUPPORTED_FORMAT: not qcow2, not version 3, clusters not of 64 KiB, encrypted, external data file, extended L2, compressed clusters, internal snapshots, unknown features.
+ * Opens a qcow2 file of version 2 or 3. The header and all tables are read and checked before it resolves; nothing is allocated by what the file says before it was compared with the size of the file,
+ * and no cluster of the file may have two uses, except that compressed clusters share one. Those are unpacked when they are read; what cannot be unpacked is IMAGE_DAMAGED then. The backing file is not opened: see `chainView`. Takes the source over.
+ * @throws UNSUPPORTED_FORMAT: not qcow2, another version, clusters not of 64 KiB, encrypted, external data file, extended L2, internal snapshots, unknown features.
  * IMAGE_DAMAGED: contradicts itself or the size of the file. What the source throws passes through; an aborted signal rejects with its reason.
  */
 export function openQcow2(source: BlockSource, options: CallOptions): Promise<Qcow2Layer> {

@@ -1,5 +1,6 @@
 import { clusterBytes } from '../clusters.ts'
 import { DiskImageError, damaged } from '../errors.ts'
+import type { ClusterCodec } from './decompress.ts'
 import {
   clusterBits,
   extensions,
@@ -15,7 +16,10 @@ import { readSize } from './numbers.ts'
 
 /** What a checked header says. Offsets and lengths are inside the file. */
 export interface Header {
+  readonly version: 2 | 3
   readonly size: number
+  /** Of the compressed clusters, if there are any. */
+  readonly codec: ClusterCodec
   readonly backingName?: string
   readonly l1Offset: number
   /** Entries that describe the disk; the table may be longer. */
@@ -25,21 +29,28 @@ export interface Header {
   readonly refcountTableClusters: number
 }
 
-/** Bytes that a version 3 header has at least. */
-const smallestHeader = 104
+/** Bytes that a header has at least. */
+const smallestHeader = { 2: 72, 3: 104 } as const
+
+const versionTwo = { length: smallestHeader[2], codec: 'deflate' } as const
 
 function unsupported(message: string): DiskImageError {
   return new DiskImageError('UNSUPPORTED_FORMAT', message)
 }
 
-function checkKind(buffer: Buffer): void {
+function checkKind(buffer: Buffer): 2 | 3 {
   if (buffer.length < 8 || buffer.readUInt32BE(0) !== magic)
     throw unsupported('this is not a qcow2 image: its first bytes are not QFI 0xfb')
   const version = buffer.readUInt32BE(4)
-  if (version !== 3) throw unsupported(`qcow2 version ${version} is not read, only version 3`)
-  if (buffer.length < smallestHeader) throw damaged(`the file ends in its header, after ${buffer.length} bytes`)
+  if (version !== 2 && version !== 3) throw unsupported(`qcow2 version ${version} is not read, only versions 2 and 3`)
+  if (buffer.length < smallestHeader[version]) throw damaged(`the file ends in its header, after ${buffer.length} bytes`)
+  const method = buffer.readUInt32BE(32)
+  if (method !== 0) throw unsupported(`encryption method ${method} is not read`)
+  if (buffer.readUInt32BE(60) !== 0) throw unsupported('internal snapshots are not read')
+  return version
 }
 
+/** Version 3 says what a reader must know. */
 function checkFeatures(buffer: Buffer): void {
   const high = buffer.readUInt32BE(72)
   const low = buffer.readUInt32BE(76)
@@ -47,24 +58,25 @@ function checkFeatures(buffer: Buffer): void {
   if (low & 4) throw unsupported('an external data file is not read')
   if (low & 16) throw unsupported('extended L2 entries (subclusters) are not read')
   if (high !== 0 || low > 31) throw unsupported(`unknown incompatible features 0x${high.toString(16)}${low.toString(16).padStart(8, '0')}`)
-  const method = buffer.readUInt32BE(32)
-  if (method !== 0) throw unsupported(`encryption method ${method} is not read`)
-  if (buffer.readUInt32BE(60) !== 0) throw unsupported('internal snapshots are not read')
 }
 
-function checkNumbers(buffer: Buffer): number {
+function checkClusters(buffer: Buffer): void {
   const bits = buffer.readUInt32BE(20)
   if (bits < 9 || bits > 21) throw damaged(`cluster_bits is ${bits}, not 9 to 21`)
   if (bits !== clusterBits) throw unsupported(`clusters of ${2 ** bits} bytes are not read, only of ${clusterBytes}`)
+}
+
+/** Length of the header and the codec, as version 3 says them. */
+function checkNumbers(buffer: Buffer): { readonly length: number; readonly codec: ClusterCodec } {
   const length = buffer.readUInt32BE(100)
-  if (length < smallestHeader || length % 8 !== 0 || length > clusterBytes) throw damaged(`header_length is ${length}`)
+  if (length < smallestHeader[3] || length % 8 !== 0 || length > clusterBytes) throw damaged(`header_length is ${length}`)
   if (buffer.length < length) throw damaged(`the file ends in its header of ${length} bytes, after ${buffer.length} bytes`)
   const order = buffer.readUInt32BE(96)
   if (order > 6) throw damaged(`refcount_order is ${order}, more than 6`)
-  const compression = length > smallestHeader ? buffer.readUInt8(104) : 0
+  const compression = length > smallestHeader[3] ? buffer.readUInt8(104) : 0
   const announced = (buffer.readUInt32BE(76) & 8) !== 0
   if (compression > 1 || (compression !== 0) !== announced) throw damaged(`compression_type ${compression} contradicts its feature bit`)
-  return length
+  return { length, codec: compression === 1 ? 'zstd' : 'deflate' }
 }
 
 /** A table must be aligned and inside the file before memory is taken for it. */
@@ -111,9 +123,10 @@ function readBackingName(buffer: Buffer, headerLength: number): { offset: number
 
 /** Checks the first cluster of a file (or all of a shorter file). Nothing is allocated by what it says. */
 export function parseHeader(buffer: Buffer, fileSize: number): Header {
-  checkKind(buffer)
-  checkFeatures(buffer)
-  const headerLength = checkNumbers(buffer)
+  const version = checkKind(buffer)
+  checkClusters(buffer)
+  if (version === 3) checkFeatures(buffer)
+  const { length: headerLength, codec } = version === 3 ? checkNumbers(buffer) : versionTwo
   const headerSize = readSize(buffer, 24)
   if (headerSize > largestDiskBytes) throw damaged(`the disk has ${headerSize} bytes, more than ${largestDiskBytes}`)
   const l1Entries = headerSize === 0 ? 0 : l1EntriesOf(headerSize)
@@ -131,7 +144,9 @@ export function parseHeader(buffer: Buffer, fileSize: number): Header {
   const backing = readBackingName(buffer, headerLength)
   const extension = readExtensions(buffer, headerLength, backing?.offset ?? buffer.length, headerSize)
   return {
+    version,
     size: extension.size,
+    codec,
     ...(backing !== undefined && { backingName: backing.name }),
     l1Offset,
     l1Entries,
