@@ -11,6 +11,11 @@ export { chainView } from './chain-view.ts'
 export { type EncodedQcow2, type EncodeQcow2Options, encodeQcow2 } from './qcow2/encode.ts'
 export { openQcow2, type Qcow2Layer } from './qcow2/open.ts'
 
+// VMDK images as exports of machines bring them.
+
+export { type EncodedVmdk, type EncodeVmdkOptions, encodeVmdk } from './vmdk/encode.ts'
+export { openStreamOptimizedVmdk } from './vmdk/open.ts'
+
 // Sums of clusters: kept in a file, merged over a chain, compared while reading.
 
 export type { ClusterSum, SumBatches } from './cluster-sums.ts'

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,11 +12,13 @@ import {
   type EncodeQcow2Options,
   encodeQcow2,
   encodeSums,
+  encodeVmdk,
   fileBlocks,
   logicalDigest,
   type MappedBlocks,
   openQcow2,
   openRawFile,
+  openStreamOptimizedVmdk,
   openSums,
   overlaySums,
   verifiedBlocks,
@@ -208,6 +210,35 @@ describeWithPeer('qemu-img', 'qemu-img, a second opinion', ({ path: qemu }) => {
       expect(part.equals(disk.subarray(start, start + part.length))).toBe(true)
     }
     await layer[Symbol.asyncDispose]()
+  })
+
+  it.each(['deflated', 'stored'] as const)('finds our VMDK equal, %s', async (form) => {
+    const random = randomFrom(11)
+    const disk = Buffer.alloc(70 * mebibyte)
+    change(disk, random, 100)
+    const raw = join(folder, `vmdk-${form}.raw`)
+    await writeFile(raw, disk)
+    const source = await openRawFile(raw, options)
+    const encoded = await encodeVmdk(source, { ...options, form })
+    await save(`${raw}.vmdk`, encoded.open(options))
+    await source[Symbol.asyncDispose]()
+    if (form === 'stored') expect((await stat(`${raw}.vmdk`)).size).toBe(encoded.size)
+    const { stdout } = await run(qemu, ['compare', '-f', 'raw', '-F', 'vmdk', raw, `${raw}.vmdk`])
+    expect(stdout).toContain('Images are identical.')
+    const image = await openStreamOptimizedVmdk(await fileBlocks(`${raw}.vmdk`, options), options)
+    expect((await readAll(image)).equals(disk)).toBe(true)
+    await image[Symbol.asyncDispose]()
+  })
+
+  it('writes a streamOptimized VMDK that we read, with its directory in front and no end-of-stream marker', async () => {
+    const disk = Buffer.alloc(40 * mebibyte)
+    change(disk, randomFrom(12), 60)
+    const raw = join(folder, 'their-vmdk.raw')
+    await writeFile(raw, disk)
+    await run(qemu, ['convert', '-f', 'raw', '-O', 'vmdk', '-o', 'subformat=streamOptimized', raw, `${raw}.vmdk`])
+    const image = await openStreamOptimizedVmdk(await fileBlocks(`${raw}.vmdk`, options), options)
+    expect((await readAll(image)).equals(disk)).toBe(true)
+    await image[Symbol.asyncDispose]()
   })
 
   it.each([1, 2, 3])('writes images that we read: convert, resize and zero writes, seed %i', async (seed) => {

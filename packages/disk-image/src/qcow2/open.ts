@@ -3,12 +3,14 @@ import { extentsOf } from '../cluster-set.ts'
 import { checkRange, clusterBytes } from '../clusters.ts'
 import { disposeOnce, takeOver } from '../dispose.ts'
 import { damaged } from '../errors.ts'
+import { readPacked, type Unpack } from '../packed-reads.ts'
+import { createTableCache } from '../table-cache.ts'
 import { type Checked, checkTables } from './check.ts'
+import { decompressCluster } from './decompress.ts'
 import { parseL1Entry, parseL2Entry } from './entries.ts'
 import { tableEntries } from './format.ts'
 import { type Header, parseHeader } from './parse-header.ts'
 import { piecesOf } from './pieces.ts'
-import { readCompressed, type WantedPiece } from './read-compressed.ts'
 
 /** One qcow2 file, without its backing file: extents and data are what this file holds; a gap is what the next older layer has, and reads as zeros here. */
 export interface Qcow2Layer extends MappedBlocks {
@@ -18,38 +20,16 @@ export interface Qcow2Layer extends MappedBlocks {
   readonly metadataBytes: number
 }
 
-const tablesKept = 8
-
-/** The newest tables that were asked for: reads go forward, so few are enough. A table is kept as the promise of it, so that readers at the same place share one read. */
-function createTables(source: BlockSource): (offset: number, options: CallOptions) => Promise<Buffer> {
-  const kept = new Map<number, Promise<Buffer>>()
-  const read = async (offset: number, options: CallOptions) => {
-    const table = Buffer.allocUnsafeSlow(clusterBytes)
-    await source.readInto(table, offset, options)
-    return table
-  }
-  return async (offset, options) => {
-    const known = kept.get(offset)
-    // Whoever shares a read must not share the abort of the reader that began it.
-    if (known !== undefined) return known.catch(() => read(offset, options))
-    const table = read(offset, options)
-    kept.set(offset, table)
-    table.catch(() => kept.delete(offset))
-    const oldest = kept.keys().next()
-    if (kept.size > tablesKept && !oldest.done) kept.delete(oldest.value)
-    return table
-  }
-}
-
 function createReader(source: BlockSource, header: Header, checked: Checked): MappedBlocks['readInto'] {
-  const tableAt = createTables(source)
+  const tableAt = createTableCache(source)
+  const unpack: Unpack = ({ guestOffset }, stored) => decompressCluster(header.codec, stored, guestOffset)
   const context = { version: header.version, fileSize: source.size }
   /** One part of a read, inside one L2 table. */
   const readPart = async (target: Uint8Array, start: number, options: CallOptions) => {
     const slot = Math.floor(start / clusterBytes / tableEntries)
     const tableOffset = parseL1Entry(checked.l1, slot, source.size)
     if (tableOffset === 0) return void target.fill(0)
-    const table = await tableAt(tableOffset, options)
+    const table = await tableAt(tableOffset, clusterBytes, options)
     const entryAt = (index: number) => {
       const inside = Math.min(clusterBytes, header.size - index * clusterBytes)
       const entry = parseL2Entry(table, index - slot * tableEntries, index, inside, context)
@@ -57,16 +37,12 @@ function createReader(source: BlockSource, header: Header, checked: Checked): Ma
         throw damaged(`the L2 table at ${tableOffset} changed after it was checked`)
       return entry
     }
-    const packed: WantedPiece[] = []
-    let at = 0
-    for (const piece of piecesOf(entryAt, start, start + target.length)) {
-      const part = target.subarray(at, at + piece.length)
-      if (piece.kind === 'compressed') packed.push({ piece, target: part })
-      else if (piece.kind === 'zero') part.fill(0)
-      else await source.readInto(part, piece.offset, options)
-      at += piece.length
+    const { plain, packed } = piecesOf(entryAt, target, start)
+    for (const piece of plain) {
+      if (piece.offset === undefined) piece.target.fill(0)
+      else await source.readInto(piece.target, piece.offset, options)
     }
-    if (packed.length > 0) await readCompressed(source, header.codec, packed, options)
+    await readPacked(source, packed, unpack, options)
   }
   return async (target, offset, options) => {
     checkRange(header.size, offset, target.length)
