@@ -1,8 +1,9 @@
-import type { Manifest, StreamItem as StreamEntry } from '../model/manifest.ts'
+import type { Manifest } from '../model/manifest.ts'
 import type { RestoreSource, StoredDisk, StoredFile } from '../spec/restore.ts'
 import type { Workload } from '../spec/workload.ts'
 import { createReading, type ReadingContext } from './reading.ts'
-import { receivedDisk, storedDisk } from './stored-disk.ts'
+import { receivedDisk, type VmdkEntry } from './received-disk.ts'
+import { storedDisk } from './stored-disk.ts'
 import { storedFile } from './stored-file.ts'
 
 export interface RestoreSourceContext extends ReadingContext {
@@ -11,8 +12,6 @@ export interface RestoreSourceContext extends ReadingContext {
   readonly ancestors: ReadonlyMap<string, Manifest>
   readonly workload: Workload
 }
-
-type VmdkEntry = StreamEntry & { readonly disk: NonNullable<StreamEntry['disk']> }
 
 /**
  * What a provider restores from. Opens nothing by itself; whatever is opened from it belongs to who opened it, and ends when the context's
@@ -30,7 +29,7 @@ export function createRestoreSource(context: RestoreSourceContext): RestoreSourc
     }
     const file = storedFile(item, point.folder, reading)
     files.push(file)
-    if (item.disk !== undefined) disks.push(receivedDisk(item as VmdkEntry, file))
+    if (item.disk !== undefined) disks.push(receivedDisk(item as VmdkEntry, point.folder, file, reading))
   }
   const order = new Map(point.machine?.disks.map(({ key }, index) => [key, index]))
   const place = ({ key }: StoredDisk) => order.get(key) ?? order.size

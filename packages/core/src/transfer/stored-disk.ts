@@ -1,9 +1,8 @@
 import { chainView, verifiedBlocks } from '@holdfast/disk-image'
-import type { DiskItem, Manifest, StreamItem as StreamEntry } from '../model/manifest.ts'
+import type { DiskItem, Manifest } from '../model/manifest.ts'
 import type { CallOptions, MappedBlocks } from '../spec/blocks.ts'
-import { HoldfastError } from '../spec/errors.ts'
 import { throwIfAborted } from '../spec/helpers/abort.ts'
-import type { StoredDisk, StoredFile } from '../spec/restore.ts'
+import type { StoredDisk } from '../spec/restore.ts'
 import { namingFile } from './damage.ts'
 import { checkDigest, type Layer, layersOf, openLayerImage, openLayerSums } from './disk-layers.ts'
 import { guardedBlocks } from './guarded-blocks.ts'
@@ -71,7 +70,7 @@ function namingLayer(blocks: MappedBlocks, { manifest, entry }: Layer): MappedBl
 }
 
 /** The scope ends with the view. */
-function closingScope(blocks: MappedBlocks, scope: Scope): MappedBlocks {
+export function closingScope(blocks: MappedBlocks, scope: Scope): MappedBlocks {
   return {
     ...blocks,
     async readInto(target, offset, options) {
@@ -82,26 +81,5 @@ function closingScope(blocks: MappedBlocks, scope: Scope): MappedBlocks {
       await blocks[Symbol.asyncDispose]()
       scope.close()
     },
-  }
-}
-
-/** A disk that was kept as the VMDK in which it came. */
-export function receivedDisk(entry: StreamEntry & { readonly disk: NonNullable<StreamEntry['disk']> }, file: StoredFile): StoredDisk {
-  const { key, name, size } = entry.disk
-  return {
-    key,
-    name,
-    size,
-    file,
-    async open() {
-      throw new HoldfastError(
-        'UNSUPPORTED',
-        `disk ${key} is stored as the VMDK in which it came (${entry.file.path}), which cannot be read by position yet`,
-        {
-          remedy: 'Restore it to the kind of platform it came from, or convert the file with qemu-img.',
-        },
-      )
-    },
-    openChanges: async () => undefined,
   }
 }
