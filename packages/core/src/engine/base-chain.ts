@@ -5,6 +5,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import type { Catalog, ManifestRef } from '../spec/store.ts'
 import type { BaseDisk } from '../transfer/index.ts'
 import { highestSequence, pointsOf } from './catalog-view.ts'
+import { isMediaError } from './media-errors.ts'
 import { type EngineParts, providerNamed, repositoryNamed } from './parts.ts'
 import { readNumber } from './point-folder.ts'
 
@@ -25,14 +26,22 @@ export interface BaseChain {
   highestNumberOf(folder: string): number
 }
 
-export async function newestBase(parts: EngineParts, ground: { readonly input: BackupInput }, options: CallOptions): Promise<BaseChain> {
+/** `lastTry`: a base that cannot be read now is given up for a full, instead of trying again. */
+export async function newestBase(
+  parts: EngineParts,
+  ground: { readonly input: BackupInput; readonly lastTry: boolean },
+  options: CallOptions,
+): Promise<BaseChain> {
   const { repository, workload } = ground.input
   const catalog = await parts.store.points.catalog(repository, `${workload.provider}/${workload.id}`, options)
   const common = { sequence: highestSequence(catalog) + 1, highestNumberOf: (folder: string) => highestNumber(catalog, folder) }
   const points = pointsOf(catalog).map((point) => point.current)
   const decision = planChain(points, { providerKind: providerNamed(parts, workload.provider).kind })
   if (decision.form === 'full') return { ...common, reason: decision.reason }
-  const links = await readChain(parts, decision.chain, options)
+  const links = await readChain(parts, decision.chain, options).catch((error: unknown) => {
+    if (!ground.lastTry || !isMediaError(error)) throw error
+    return undefined
+  })
   return links
     ? { ...common, chain: links }
     : { ...common, reason: `the manifest of ${decision.base.pointId} or of a point it builds on cannot be read` }

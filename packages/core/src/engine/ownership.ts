@@ -26,6 +26,7 @@ export async function readOwnership(parts: EngineParts, name: string, options: C
   }
   if (bytes === undefined) return { state: (await knowsPoints(parts.store, name, options)) ? 'missing' : 'new' }
   const file = decodeRepositoryFile(bytes)
+  refuseTwice(parts, name, file)
   await refuseExchanged(parts, name, file, options)
   return { state: file.owner === parts.identity().storeId ? 'ours' : 'foreign', file }
 }
@@ -59,6 +60,15 @@ async function holdsPoints(parts: EngineParts, name: string, options: CallOption
 
 function deleted(name: string): HoldfastError {
   return new HoldfastError('REPOSITORY_DAMAGED', `Repository "${name}" has points, but its repository.json was deleted.`)
+}
+
+/** Under two names the same points would be listed, pruned and missed twice. */
+function refuseTwice(parts: EngineParts, name: string, { repositoryId }: RepositoryFile): void {
+  const other = [...parts.recognised].find(([each, id]) => each !== name && id === repositoryId)?.[0]
+  if (other !== undefined)
+    throw new HoldfastError('INVALID_OPTIONS', `Repositories "${other}" and "${name}" are the same one (${repositoryId}).`, {
+      remedy: 'Give each repository one name, or each name a folder of its own.',
+    })
 }
 
 /** Another disk mounted in the same place has another id: its points would look deleted. */
@@ -123,6 +133,31 @@ export async function requireReadable(parts: EngineParts, name: string, options:
   }
 }
 
+/**
+ * Asked before anybody believes that something is gone: a share that was unmounted meanwhile has nothing of anything. `repositoryId`: as it was read
+ * before; undefined: it could not be read then either.
+ */
+export async function requireStillThere(
+  parts: EngineParts,
+  name: string,
+  repositoryId: string | undefined,
+  options: CallOptions,
+): Promise<void> {
+  const file = await requireReadable(parts, name, options)
+  if (file?.repositoryId === repositoryId) return
+  throw new HoldfastError('REPOSITORY_CHANGED', `Repository "${name}" was exchanged while it was read.`, { retryable: true })
+}
+
+/** Nothing is decided in the folder on which it should be mounted. One that is damaged is there. */
+export async function refuseUnmounted(parts: EngineParts, name: string, options: CallOptions): Promise<void> {
+  try {
+    const { state } = await readOwnership(parts, name, options)
+    if (state === 'missing') throw missing(name)
+  } catch (error) {
+    if (codeOf(error) !== 'REPOSITORY_DAMAGED') throw error
+  }
+}
+
 function missing(name: string): HoldfastError {
   return new HoldfastError(
     'REPOSITORY_MISSING',
@@ -150,7 +185,7 @@ async function createRepositoryFile(parts: EngineParts, name: string, options: C
     return file
   } catch (error) {
     // Two engines may begin at once, or the answer was lost: whoever created the name is the owner.
-    const bytes = await readSmallFile(repositoryNamed(parts, name), repositoryFileName, options)
+    const bytes = await readSmallFile(repositoryNamed(parts, name), repositoryFileName, options).catch(() => undefined)
     if (bytes === undefined) throw error
     const found = decodeRepositoryFile(bytes)
     if (found.owner !== storeId) throw foreign(parts, name, found)

@@ -12,13 +12,15 @@ import { type PointView, pointsOf } from './catalog-view.ts'
 import { errorText } from './error-text.ts'
 import { storedPlan } from './plans.ts'
 
-/** The retention of plans, each read once. */
+/** The retention of plans, each read once: whoever decides for long makes them anew. */
 export interface Policies {
   readonly byPlan: ReadonlyMap<string, RetentionPolicy>
   /** Plans that could not be read: whatever they made stays. */
   readonly warnings: readonly string[]
   /** Reads the plans whose points the catalog holds. */
   learn(catalog: Catalog, options: CallOptions): Promise<void>
+  /** False: a plan was changed since it was read. */
+  areCurrent(options: CallOptions): Promise<boolean>
 }
 
 /** What becomes of the points of one workload. */
@@ -32,9 +34,11 @@ export interface WorkloadDecisions {
 export function createPolicies(store: Store): Policies {
   const byPlan = new Map<string, RetentionPolicy>()
   const warnings: string[] = []
-  const known = new Set<string>()
+  const known = new Map<string, number | undefined>()
+  const revisionOf = async (id: string, options: CallOptions) => (await store.plans.get(id, options))?.revision
   async function read(id: string, options: CallOptions): Promise<void> {
     const row = await store.plans.get(id, options)
+    known.set(id, row?.revision)
     if (!row) return
     try {
       const { plan } = storedPlan(row)
@@ -50,8 +54,11 @@ export function createPolicies(store: Store): Policies {
       for (const id of new Set(catalog.points.map((row) => pointSummary(row).plan))) {
         if (id === undefined || known.has(id)) continue
         await read(id, options)
-        known.add(id)
       }
+    },
+    async areCurrent(options) {
+      for (const [id, revision] of known) if ((await revisionOf(id, options)) !== revision) return false
+      return true
     },
   }
 }

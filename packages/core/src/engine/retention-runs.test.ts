@@ -161,3 +161,29 @@ test('verification plans: full, a sample of each workload, and a test restore th
   expect(platform.things()).toHaveLength(before)
   expect((await engine.points({ repository: 'main' })).slice(1).every(({ flags }) => flags.verifiedAt !== undefined)).toBe(true)
 })
+
+test('a longer retention that was put while a prune is at work counts: nothing goes by the old one', async () => {
+  const { clock, store, make, plan } = world()
+  const engine = await make({})
+  await clock.runUntil(engine.runDue())
+  await engine.putPlan('nightly', plan())
+  await days(clock, engine, 5)
+  await engine.putPlan('nightly', plan({ retention: { last: 1 } }))
+  const condemn = store.points.condemn.bind(store.points)
+  const get = store.plans.get.bind(store.plans)
+  let asked = 0
+  // The last look at the plan before anything is condemned.
+  ;(store.plans as { get: typeof get }).get = async (id, options) => {
+    if (++asked === 2) await engine.putPlan('nightly', plan({ retention: { last: 100 } }))
+    return await get(id, options)
+  }
+  let condemned = 0
+  ;(store.points as { condemn: typeof condemn }).condemn = (...given) => {
+    condemned++
+    return condemn(...given)
+  }
+  await clock.runUntil(Promise.resolve(engine.prune({ repository: 'main', retention: true })))
+  expect(asked).toBeGreaterThan(2)
+  expect(condemned).toBe(0)
+  expect(await dueDays(engine)).toHaveLength(5)
+})

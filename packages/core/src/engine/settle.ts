@@ -5,6 +5,7 @@ import { removeDeadFiles } from './dead-files.ts'
 import { errorText } from './error-text.ts'
 import { committedSuccess, deliveredResult, finishSucceeded, type Success } from './finish.ts'
 import { isOpen, undoAll } from './intents.ts'
+import { refuseUnmounted } from './ownership.ts'
 import { cleanUp, type EngineParts, repositoryNamed } from './parts.ts'
 import { decideNumber } from './point-folder.ts'
 
@@ -62,6 +63,7 @@ async function decideTarget(parts: EngineParts, attempt: Attempt, options: CallO
   const target = attempt.target()
   if (!target) return undefined
   const repository = repositoryNamed(parts, target.repository)
+  await refuseUnmounted(parts, target.repository, options)
   const decided = await decideNumber(repository, target, options)
   if (decided.state === 'live' && decided.manifest.runKey === attempt.run.key) return committedSuccess(target, decided.manifest)
   if (decided.state === 'dead') await removeDeadFiles(repository, target, options, target.number)

@@ -195,6 +195,24 @@ describe('damage', () => {
     }
   })
 
+  it.each([0, 10, 25])('is not what the empty folder of an unmounted share says, from read %i on', async (readsLeft) => {
+    const { repository } = await world(2)
+    let left = Number.POSITIVE_INFINITY
+    const share: Repository = {
+      ...repository,
+      async open(path, options) {
+        if (left-- <= 0) throw new HoldfastError('NOT_FOUND', `there is no ${path}`)
+        return await repository.open(path, options)
+      },
+      async *list(prefix, options) {
+        if (left > 0) yield* repository.list(prefix, options)
+      },
+    }
+    const offline = await open(share)
+    left = readsLeft
+    await expect(verified(offline)).rejects.toMatchObject({ code: 'REPOSITORY_MISSING' })
+  })
+
   it('is a file that the disk cannot read; the other points are still looked at, and a repository that goes away ends it', async () => {
     const { repository, path, chain, points } = await world(2)
     const bad = path(chain[0], 'disk-0.qcow2')

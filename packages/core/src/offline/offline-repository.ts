@@ -33,7 +33,7 @@ export async function openOffline(options: OfflineOptions): Promise<OfflineRepos
     folders.push(await readFolder(repository, folder, each, { signal }))
   }
   const judged = judgePoints(folders, file?.repositoryId)
-  const reading = { repository, clock, stallMs }
+  const reading = { repository, clock, stallMs, ...(file !== undefined && { repositoryId: file.repositoryId }) }
   const findings = [
     ...(finding === undefined ? [] : [finding]),
     ...folders.flatMap((folder) => folder.findings),

@@ -13,6 +13,8 @@ export interface OfflineReading {
   readonly repository: Repository
   readonly clock: Clock
   readonly stallMs: number
+  /** As its `repository.json` says; absent: there is none that can be read. */
+  readonly repositoryId?: string
 }
 
 export async function openPoint(

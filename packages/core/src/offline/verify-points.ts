@@ -1,6 +1,8 @@
+import { readSmallFile } from '../engine/point-folder.ts'
 import { quickCheck } from '../engine/quick-check.ts'
 import type { Manifest } from '../model/manifest-types.ts'
 import { manifestPath, pointOf, repositoryFileName } from '../model/names.ts'
+import { decodeRepositoryFile } from '../model/repository-file.ts'
 import type { Finding } from '../model/run-outcome.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
@@ -39,7 +41,23 @@ export async function* verifyPoints(
     const findings = fresh([...seen, ...found])
     // Its owner may delete it meanwhile; then there is nothing to say of it.
     if (findings.length === 0 || (await isThere(reading, point, { signal }))) yield { point: point.id, findings }
+    else await requireStillThere(reading, { signal })
   }
+}
+
+/** A share that was unmounted has nothing of anything: then it was not the owner who has deleted. */
+async function requireStillThere({ repository, repositoryId }: OfflineReading, options: CallOptions): Promise<void> {
+  const gone = (why: string) =>
+    new HoldfastError('REPOSITORY_MISSING', `the repository went away while it was read: ${why}`, {
+      remedy: 'Mount the disk or share again, then verify again.',
+    })
+  if (repositoryId === undefined) {
+    for await (const _ of repository.list('', options)) return
+    throw gone('its folder is empty')
+  }
+  const bytes = await readSmallFile(repository, repositoryFileName, options)
+  if (bytes === undefined) throw gone(`there is no ${repositoryFileName} any more`)
+  if (decodeRepositoryFile(bytes).repositoryId !== repositoryId) throw gone('another one is in its place')
 }
 
 async function isThere({ repository }: OfflineReading, { folder, number }: OfflinePoint, options: CallOptions): Promise<boolean> {

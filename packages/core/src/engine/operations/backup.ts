@@ -15,6 +15,7 @@ import { errorText } from '../error-text.ts'
 import { findPointFolder } from '../find-point-folder.ts'
 import { committedSuccess, type Success } from '../finish.ts'
 import { createRunContext } from '../intents.ts'
+import { isMediaError } from '../media-errors.ts'
 import { requireOwnership } from '../ownership.ts'
 import { cleanUp, type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
 import { readNumber, type Survey, surveyFolder } from '../point-folder.ts'
@@ -27,6 +28,8 @@ interface Ground {
   readonly workload: Workload
   readonly repositoryId: string
   readonly folder: string
+  /** A bad block under the base must not keep the workload from being protected: after a failure it is given up for a full. */
+  readonly lastTry: boolean
 }
 
 /** Undefined: settling found the run committed and has finished it. */
@@ -40,7 +43,8 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
   const folder =
     (await findPointFolder(repositoryNamed(parts, input.repository), home, attempt.run.key, options)) ??
     `${home}/${pointFolder(attempt.run.dueAt, attempt.run.key)}`
-  const ground: Ground = { input, workload, repositoryId, folder }
+  const lastTry = attempt.run.failures > 0 || attempt.run.maxFailures === 1
+  const ground: Ground = { input, workload, repositoryId, folder, lastTry }
   const looked = await newestBase(parts, ground, options)
   const survey = await surveyGround(parts, ground, looked, options)
   if (survey.committed) return await adopt(parts, attempt, ground, survey.committed.reference)
@@ -48,8 +52,9 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
   try {
     return await backUpOnce(parts, attempt, { ...ground, number: survey.next }, base)
   } catch (error) {
-    if (codeOf(error) !== 'BASE_LOST' || !base.chain) throw error
-    // The platform cannot build on its checkpoint: the number is given up and the same attempt makes a full. It costs no failure.
+    const lost = codeOf(error) === 'BASE_LOST' || (lastTry && isMediaError(error))
+    if (!lost || !base.chain) throw error
+    // The platform cannot build on its checkpoint, or the base cannot be read: the number is given up and the same attempt makes a full. It costs no failure.
     if (await settle(parts, attempt)) return undefined
     const reason = `the base was lost: ${error instanceof Error ? error.message : errorText(error)}`
     attempt.warn('BASE_LOST', `${workload.name}: a full backup is made instead, because ${reason}`)

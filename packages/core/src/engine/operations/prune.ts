@@ -79,25 +79,29 @@ async function condemnByRetention(
   options: CallOptions,
 ): Promise<{ readonly reasons: { readonly [point: string]: string }; readonly kept: number }> {
   requireTrustedClock(parts)
-  const policies = createPolicies(parts.store)
+  const unreadable = new Set<string>()
   const reasons: { [point: string]: string } = {}
   let kept = 0
   for await (const workload of parts.store.points.workloads(repository, options)) {
     if (only && workloadKey(only) !== workload) continue
     let decided: WorkloadDecisions | undefined
+    let policies = createPolicies(parts.store)
     const plan = async (catalog: Catalog) => {
+      policies = createPolicies(parts.store)
       await policies.learn(catalog, options)
       decided = decideWorkload(catalog, policies.byPlan, attempt.storeNow())
       return planPrune(catalog, goingOf(decided), attempt.storeNow())
     }
-    await condemn(parts, attempt, { repository, workload, plan, relearn: true }, options)
+    const isStillRight = () => policies.areCurrent(options)
+    await condemn(parts, attempt, { repository, workload, plan, isStillRight, relearn: true }, options)
+    for (const warning of policies.warnings) unreadable.add(warning)
     for (const warning of decided?.warnings ?? []) attempt.warn(warning.code, `${workload}: ${warning.message}`)
     for (const { keep, point, reasons: why } of decided?.decisions ?? []) {
       if (keep) kept++
       else reasons[point.id] = why.join('; ')
     }
   }
-  for (const warning of policies.warnings) attempt.warn('PLAN_UNREADABLE', warning)
+  for (const warning of unreadable) attempt.warn('PLAN_UNREADABLE', warning)
   return { reasons, kept }
 }
 
@@ -120,6 +124,8 @@ interface Condemning {
   readonly workload: string
   /** What is to go, by the catalog as it is now. */
   readonly plan: (catalog: Catalog) => Promise<readonly ManifestRef[]>
+  /** Asked last: false means that what the plan was made of has changed, so it is made again. */
+  readonly isStillRight?: () => Promise<boolean>
   /** A flag that only the repository knows is read into the catalog, and everything planned again; otherwise it is an error. */
   readonly relearn?: true
 }
@@ -127,7 +133,7 @@ interface Condemning {
 async function condemn(
   parts: EngineParts,
   attempt: Attempt,
-  { repository, workload, plan: planOf, relearn }: Condemning,
+  { repository, workload, plan: planOf, isStillRight, relearn }: Condemning,
   options: CallOptions,
 ): Promise<void> {
   for (let tried = 0; tried < casTries; tried++) {
@@ -144,6 +150,7 @@ async function condemn(
       await learnFlags(parts, attempt, { ...where, plan }, error, options)
       continue
     }
+    if (isStillRight && !(await isStillRight())) continue
     if (await parts.store.points.condemn(attempt.lease, repository, workload, catalog.version, plan, options)) return
   }
   throw new HoldfastError('STORE_BUSY', `The points of ${workload} in "${repository}" change faster than they can be condemned.`)

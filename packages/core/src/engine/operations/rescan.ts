@@ -12,13 +12,13 @@ import type { WorkloadRef } from '../../spec/workload.ts'
 import type { Attempt } from '../attempt.ts'
 import { referenceOf } from '../catalog-view.ts'
 import { plainResult, type Success } from '../finish.ts'
-import { requireReadable, requireRepository, writeOwner } from '../ownership.ts'
+import { isMediaError } from '../media-errors.ts'
+import { requireReadable, requireRepository, requireStillThere, writeOwner } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { readPointFlags } from '../point-flags.ts'
 import { type NumberState, readNumber } from '../point-folder.ts'
 
 const casTries = 20
-const mediaErrors: ReadonlySet<string> = new Set(['READ_FAILED', 'REPOSITORY_FAILED'])
 /** What `takeOver` says of a repository whose owner cannot be read. */
 const damagedOwner = 'damaged'
 
@@ -62,7 +62,8 @@ export async function rescan(parts: EngineParts, attempt: Attempt, input: Rescan
     await syncWorkload(parts, attempt, where, counts, options)
   }
   for await (const workload of parts.store.points.workloads(input.repository, options)) {
-    if (!seen.has(workload)) await syncWorkload(parts, attempt, { repository: input.repository, workload }, counts, options)
+    const where = { repository: input.repository, workload, ...(file && { repositoryId: file.repositoryId }) }
+    if (!seen.has(workload)) await syncWorkload(parts, attempt, where, counts, options)
   }
   if (input.takeOver !== undefined) {
     const now = file ? await requireRepository(parts, input.repository, options) : await fileFromPoints(parts, input.repository, options)
@@ -136,6 +137,7 @@ export async function syncWorkload(
     const flagsOf = new Map(catalog.points.map((row) => [row.folder, row.flags]))
     const present = found.map((row) => ({ ...row, flags: { ...flagsOf.get(row.folder), ...row.flags } }))
     const gone = await provenGone(parts, repository, catalog, present, options)
+    if (gone.length > 0) await requireStillThere(parts, repository, where.repositoryId, options)
     const known = new Set(catalog.points.map(pathOf))
     const added = present.filter((row) => !known.has(pathOf(row)))
     if (!(await parts.store.points.sync(attempt.lease, repository, workload, catalog.version, present, gone, options))) continue
@@ -217,7 +219,7 @@ async function readOrTell(storage: Repository, reference: ManifestRef, options: 
   try {
     return await readNumber(storage, reference, options)
   } catch (error) {
-    if (!HoldfastError.isInstance(error) || !mediaErrors.has(error.code)) throw error
+    if (!isMediaError(error)) throw error
     return { state: 'damaged', error }
   }
 }

@@ -11,8 +11,9 @@ import type { ChainLink } from '../base-chain.ts'
 import { chainOf, type PointView, pointsOf, referenceOf, sameReference } from '../catalog-view.ts'
 import { errorText } from '../error-text.ts'
 import { plainResult, type Success } from '../finish.ts'
+import { isMediaError } from '../media-errors.ts'
 import { outboxEvent } from '../notices.ts'
-import { readOwnership } from '../ownership.ts'
+import { readOwnership, requireStillThere } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { changeFlags, markVerified, readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
@@ -21,6 +22,8 @@ import { quickCheck } from '../quick-check.ts'
 /** How often a flag that differs is looked at, and how long between. */
 const flagLooks = 3
 const flagPauseMs = 200
+/** How long after a block that could not be read it is tried again. */
+const mediaPauseMs = 1000
 
 /**
  * Reads every byte of the chosen points and of what they build on. Damage is a result, not a failure of the run: each finding names point and file.
@@ -29,7 +32,7 @@ const flagPauseMs = 200
 export async function verify(parts: EngineParts, attempt: Attempt, input: VerifyInput): Promise<Success> {
   const options = { signal: attempt.signal }
   const findings: Finding[] = []
-  const owner = await checkRepositoryFile(parts, input.repository, findings, options)
+  const { owner, repositoryId } = await checkRepositoryFile(parts, input.repository, findings, options)
   let checked = 0
   const left = new Set(input.points ?? [])
   for await (const workload of parts.store.points.workloads(input.repository, options)) {
@@ -38,8 +41,9 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
     const points = pointsOf(catalog)
     for (const point of choose(points, input, attempt.run.key)) {
       left.delete(point.current.pointId)
-      const found = await verifyOne(parts, attempt, { points, point, mode: input.mode, owner }, options)
+      const found = await verifyTwice(parts, attempt, { points, point, mode: input.mode, owner }, options)
       if (!found) continue
+      if (found.length > 0) await requireStillThere(parts, input.repository, repositoryId, options)
       checked++
       findings.push(...found)
       if (owner === 'us') await flagPoint(parts, attempt, point, found, input.mode, options)
@@ -59,16 +63,22 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
 type Owner = 'us' | 'somebody else' | 'unknown'
 
 /** A file that does not verify is a finding, and then nothing is written. */
-async function checkRepositoryFile(parts: EngineParts, repository: string, findings: Finding[], options: CallOptions): Promise<Owner> {
+async function checkRepositoryFile(
+  parts: EngineParts,
+  repository: string,
+  findings: Finding[],
+  options: CallOptions,
+): Promise<{ readonly owner: Owner; readonly repositoryId?: string }> {
   try {
     const ownership = await readOwnership(parts, repository, options)
     if (ownership.state === 'missing')
       throw new HoldfastError('REPOSITORY_MISSING', `Repository "${repository}" has no repository.json: it is probably not mounted.`)
-    return ownership.state === 'foreign' ? 'somebody else' : 'us'
+    if (ownership.state === 'new') return { owner: 'us' }
+    return { owner: ownership.state === 'foreign' ? 'somebody else' : 'us', repositoryId: ownership.file.repositoryId }
   } catch (error) {
     if (codeOf(error) !== 'REPOSITORY_DAMAGED') throw error
     findings.push({ point: '', file: 'repository.json', message: error instanceof Error ? error.message : errorText(error) })
-    return 'unknown'
+    return { owner: 'unknown' }
   }
 }
 
@@ -92,11 +102,40 @@ function sampleOf(points: readonly PointView[], count: number, runKey: string): 
     .map(({ id }) => id)
 }
 
+interface Verified {
+  readonly points: readonly PointView[]
+  readonly point: PointView
+  readonly mode: VerifyInput['mode']
+  readonly owner: Owner
+}
+
+/** A block that cannot be read at a second look either is damage of this point, and must not hide all the others. */
+async function verifyTwice(
+  parts: EngineParts,
+  attempt: Attempt,
+  what: Verified,
+  options: CallOptions,
+): Promise<readonly Finding[] | undefined> {
+  try {
+    return await verifyOne(parts, attempt, what, options)
+  } catch (error) {
+    if (!isMediaError(error)) throw error
+  }
+  await parts.clock.sleep(mediaPauseMs, options)
+  try {
+    return await verifyOne(parts, attempt, what, options)
+  } catch (error) {
+    if (!isMediaError(error)) throw error
+    const { pointId, folder, number } = what.point.current
+    return [{ point: pointId, file: manifestPath(folder, number), message: `${error.message}; the rest of this point was not read` }]
+  }
+}
+
 /** Undefined: the point is being deleted, so there is nothing to say of it. */
 async function verifyOne(
   parts: EngineParts,
   attempt: Attempt,
-  what: { readonly points: readonly PointView[]; readonly point: PointView; readonly mode: VerifyInput['mode']; readonly owner: Owner },
+  what: Verified,
   options: CallOptions,
 ): Promise<readonly Finding[] | undefined> {
   const { points, point, mode, owner } = what
