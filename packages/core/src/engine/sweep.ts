@@ -65,7 +65,8 @@ async function sweepRepository(parts: EngineParts, repository: string, repositor
       unknown ||= strangerBecause(seen.manifest, { workload: workloadKey(seen.manifest.workload), repositoryId }) === undefined
     } else if (seen.state === 'dead') {
       const { live } = await removeDeadFiles(storage, number, options, number.number)
-      if (number.ageMs < parts.graceMs) continue
+      // Twice the grace time, because an age is as wrong as the clock: one that is ahead by as much must not let a late request win.
+      if (number.ageMs < 2 * parts.graceMs || !parts.clockWatch.trusted()) continue
       // A flag may have been written while the point was being deleted.
       if (!live) await removeFlagFiles(storage, number.folder, options)
       await removeDeadManifest(storage, number, options)

@@ -43,9 +43,10 @@ function alarm(run: Run, at: number, error: unknown): OutboxEvent {
  */
 export async function undoLostAgain(parts: EngineParts, options: CallOptions): Promise<void> {
   for await (const run of parts.store.runs.list({ withIntents: true }, options)) {
-    const lost = run.intents.filter(
-      (intent) => !isOpen(intent) && isOurs(parts, intent) && (run.state !== 'running' || intent.attempt < run.attempt),
-    )
+    // An attempt that is at work has settled the lost ones before it began. Where a platform knows things by name alone, another undo that arrives late
+    // would remove what it has made under the same name.
+    if (run.state === 'running') continue
+    const lost = run.intents.filter((intent) => !isOpen(intent) && isOurs(parts, intent))
     if (lost.length === 0) continue
     const { failed } = await undoAll(parts, lost, markOf(parts, run))
     const closed = lost.filter((intent) => !failed.includes(intent)).map((intent) => intent.id)

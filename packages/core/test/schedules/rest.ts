@@ -26,15 +26,16 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
     await finish(world, engine.rescan({ repository: 'main', takeOver: owner.owner }), 'take over')
   for (let index = 0; index < keyCount; index++) engine.run(backupOrder(world, index)).then(undefined, () => undefined)
   await finish(world, engine.idle(), 'idle')
-  if (world.timed) await dueRest(world, node)
+  // Before hours pass: no request is on its way for longer than the grace time.
   repository.deliverLate()
   platform.arriveLate()
+  if (world.timed) await dueRest(world, node)
   world.ledger.inspect()
   await pruneOne(world, node)
   await finish(world, engine.rescan({ repository: 'main' }), 'rescan')
   // Twice, because what waited for another try may delete something only now.
   for (let round = 0; round < 2; round++) {
-    traffic.pass(graceMs + 1)
+    traffic.pass(2 * graceMs + 1)
     await quiet()
     await finish(world, engine.recover(), 'recover')
     await finish(world, engine.idle(), 'idle')

@@ -40,7 +40,9 @@ export async function rescan(parts: EngineParts, attempt: Attempt, input: Rescan
   const options = { signal: attempt.signal }
   const file = await requireReadable(parts, input.repository, options)
   const owner = file?.owner ?? damagedOwner
-  if (input.takeOver !== undefined && input.takeOver !== owner) {
+  // An attempt that died after it had become the owner is done again.
+  const ours = owner === parts.identity().storeId
+  if (input.takeOver !== undefined && input.takeOver !== owner && !ours) {
     throw new HoldfastError(
       'INVALID_OPTIONS',
       `takeOver names ${input.takeOver}, but repository "${input.repository}" is ${file ? `owned by ${owner}` : 'damaged: its owner cannot be read'}.`,
