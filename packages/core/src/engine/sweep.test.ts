@@ -1,5 +1,6 @@
 import { countingIds, memoryPlatform, memoryRepository, memoryStore, scriptedProvider, seededRandom } from '@holdfast/testkit'
 import { expect, onTestFinished, test } from 'vitest'
+import { hour, options, planWorld } from '../../test/plan-world.ts'
 import { systemClock } from '../clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { createEngine } from './create-engine.ts'
@@ -32,4 +33,61 @@ test('a platform that cannot be looked at for leftovers is a warning that says w
       cause: failure,
     },
   ])
+})
+
+test('the empty manifest of a dead number stays for twice the grace time, and longer while a clock is not trusted', async () => {
+  const { clock, platform, make } = planWorld()
+  const repository = memoryRepository({ clock })
+  const engine = await make({}, { repositories: { main: repository } })
+  const workload = { provider: 'p', id: platform.addVolume('a') }
+  await clock.runUntil(engine.start())
+  const backup = engine.run({ key: 'k', operation: 'backup', repository: 'main', workload })
+  await clock.runUntil(Promise.resolve(backup))
+  const [point] = await engine.points({ repository: 'main' })
+  await clock.runUntil(Promise.resolve(engine.prune({ repository: 'main', points: [point?.id ?? ''] })))
+  const manifests = async () => {
+    const found: string[] = []
+    for await (const { path } of repository.list('', options)) if (path.includes('manifest')) found.push(path)
+    return found.length
+  }
+  const sweptAfter = async (hours: number) => {
+    await clock.advance(hours * hour)
+    const key = `sweep-${clock.monotonic()}`
+    await clock.runUntil(Promise.resolve(engine.run({ key, operation: 'sweep', repository: 'main' })))
+    return await manifests()
+  }
+  expect(await sweptAfter(47)).toBe(1)
+  clock.jump(2 * hour)
+  expect(await sweptAfter(0)).toBe(1)
+  engine.confirmClock()
+  expect(await sweptAfter(0)).toBe(0)
+  await clock.runUntil(engine.stop({ graceMs: 1 }))
+})
+
+test('a take-over that died after it had become the owner is done again, and ends well', async () => {
+  const { clock, platform, make } = planWorld()
+  const repository = memoryRepository({ clock })
+  const first = await make({}, { repositories: { main: repository } })
+  await clock.runUntil(first.start())
+  const workload = { provider: 'p', id: platform.addVolume('a') }
+  const backup = first.run({ key: 'k', operation: 'backup', repository: 'main', workload })
+  await clock.runUntil(Promise.resolve(backup))
+  const store = memoryStore({ clock, ids: countingIds('t') })
+  const second = await make({}, { repositories: { main: repository }, store, name: 'node-b' })
+  await clock.runUntil(second.start())
+  const refused: unknown = await clock.runUntil(
+    Promise.resolve(second.run({ key: 'prune', operation: 'sweep', repository: 'main' })).catch((error: unknown) => error),
+  )
+  const takeOver = ((refused as HoldfastError).details as { cause: { owner: string } }).cause.owner
+  const finish = store.runs.finish.bind(store.runs)
+  let died = 0
+  ;(store.runs as { finish: typeof finish }).finish = async (...given) => {
+    if (died++ === 0) throw new HoldfastError('STORE_FAILED', 'the process dies', { retryable: true })
+    return await finish(...given)
+  }
+  const rescan = second.rescan({ repository: 'main', takeOver })
+  const outcome = clock.runUntil(Promise.resolve(rescan))
+  expect(await outcome).toMatchObject({ repository: 'main', added: 1 })
+  const again = second.rescan({ repository: 'main', takeOver, key: 'again' })
+  expect(await clock.runUntil(Promise.resolve(again))).toMatchObject({ added: 0, removed: 0 })
 })
