@@ -21,9 +21,9 @@ import { type Channel, createChannel } from './channel.ts'
 import { type Flow, iterate } from './chunks.ts'
 import { counted, disposedOnFailure } from './disk-layers.ts'
 import { guardedBlocks, guardedSource } from './guarded-blocks.ts'
+import { openOnce } from './open-once.ts'
 import { itemPath, miscounted, putBytes, putFile, type Target, unread, watched } from './put-file.ts'
 import { runTogether, type Scope } from './scope.ts'
-import { openOnce } from './stream-item.ts'
 
 /** A disk of the point that this backup may build on. */
 export interface BaseDisk {

@@ -110,6 +110,34 @@ describe('a stored stream', () => {
       }
   })
 
+  it('is closed when the repository opens it after the run was aborted', async () => {
+    const fixture = transferFixture()
+    const point = await fixture.backup('p1', ({ sink }) => sink.stream(tarItem('v.tar', tar)), { compression: 'none' })
+    const controller = new AbortController()
+    const reason = new HoldfastError('RUN_CANCELLED', 'enough')
+    let opened = () => {}
+    let disposed = 0
+    const late: Repository = {
+      ...fixture.repository,
+      async open(path, options) {
+        const file = await fixture.repository.open(path, options)
+        await new Promise<void>((resolve) => {
+          opened = resolve
+        })
+        return { ...file, size: file.size, [Symbol.asyncDispose]: async () => void disposed++ }
+      },
+    }
+    const source = sourceOf(point, { ...fixture, repository: late, signal: controller.signal })
+    const opening = first(source).open({ signal })
+    const failed = expect(opening).rejects.toBe(reason)
+    await new Promise((resolve) => setImmediate(resolve))
+    controller.abort(reason)
+    await failed
+    opened()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(disposed).toBe(1)
+  })
+
   it('is STALLED when the repository hangs, but not when its reader takes its time', async () => {
     const fixture = transferFixture()
     const point = await fixture.backup('p1', ({ sink }) => sink.stream(tarItem('v.tar', tar)), { compression: 'none' })

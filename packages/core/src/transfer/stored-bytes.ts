@@ -5,6 +5,7 @@ import type { Repository, StoredBytes } from '../spec/repository.ts'
 import { iterate } from './chunks.ts'
 import { decompressed, type StreamForm } from './compression.ts'
 import { namingFile } from './damage.ts'
+import { openOnce } from './open-once.ts'
 import type { Scope } from './scope.ts'
 
 /** A file of a point, opened; its size is the recorded one. */
@@ -18,7 +19,7 @@ export interface OpenFile extends AsyncDisposable {
 /** Rejects with POINT_DAMAGED when the file is missing or has another size. */
 export async function openFile(repository: Repository, folder: string, entry: StoredFileEntry, scope: Scope): Promise<OpenFile> {
   const path = `${folder}/${entry.path}`
-  const bytes = await namingFile(path, () => scope.race(repository.open(path, { signal: scope.signal })))
+  const bytes = await namingFile(path, () => openOnce(() => repository.open(path, { signal: scope.signal }), scope))
   let disposed: Promise<void> | undefined
   const dispose = () => {
     disposed ??= scope.settle(Promise.resolve(bytes[Symbol.asyncDispose]()))

@@ -8,6 +8,7 @@ import { type Flow, gather, readStream } from './chunks.ts'
 import { compressed, formSuffix, type StreamForm } from './compression.ts'
 import { createIndexWriter, type IndexWriter } from './entry-index.ts'
 import { checkItemName } from './item-names.ts'
+import { openOnce } from './open-once.ts'
 import { miscounted, putBytes, putFile, type Target, unread, watched } from './put-file.ts'
 import { runTogether, type Scope } from './scope.ts'
 import { createVmdkScanner } from './vmdk-scanner.ts'
@@ -143,22 +144,6 @@ async function* receive(reception: Reception): AsyncGenerator<Uint8Array, void, 
 
 async function sendLines(bytes: Uint8Array | undefined, lines: Channel<Uint8Array>): Promise<void> {
   if (bytes !== undefined && bytes.length > 0) await lines.send(bytes)
-}
-
-/** Awaits an `open` of a plug-in; what it opens after the scope has failed is closed at once. */
-export async function openOnce<T extends Partial<AsyncDisposable>>(open: () => Promise<T>, scope: Scope): Promise<T> {
-  const opening = (async () => open())()
-  try {
-    const opened = await scope.race(opening)
-    scope.touch()
-    return opened
-  } catch (error) {
-    opening.then(
-      (late) => Promise.resolve(late[Symbol.asyncDispose]?.()).catch(() => {}),
-      () => {},
-    )
-    throw error
-  }
 }
 
 /** For formats that need a disk, and digests we do not know: what types cannot hold back. */

@@ -2,6 +2,7 @@ import type { Manifest, StreamItem as StreamEntry } from '../model/manifest.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { type Finding, findingOf } from './finding.ts'
 import { sumsFileName } from './item-names.ts'
+import { openOnce } from './open-once.ts'
 import { createReading, type Reading, type ReadingContext } from './reading.ts'
 import type { Scope } from './scope.ts'
 import { sha256SumsOf } from './sha256-sums.ts'
@@ -50,7 +51,7 @@ async function* verifySums(point: Manifest, reading: Reading, context: VerifyCon
 }
 
 async function compareFile(path: string, content: Buffer, reading: Reading, scope: Scope): Promise<void> {
-  const stored = await scope.race(reading.repository.open(path, { signal: scope.signal }))
+  const stored = await openOnce(() => reading.repository.open(path, { signal: scope.signal }), scope)
   try {
     const found = Buffer.alloc(stored.size === content.length ? content.length : 0)
     if (found.length > 0) await scope.race(stored.readInto(found, 0, { signal: scope.signal }))
