@@ -1,10 +1,10 @@
 // #region provider
 // A provider in about 150 lines: every `NAME.img` in a folder is a workload with one disk. What must be told apart after a crash is in attempt-files.ts.
-import { type FileHandle, link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, link, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import type * as spec from '@holdfast/core/spec'
 import { assertSafeName, HoldfastError, invalidOptions, mapError, throwIfAborted } from '@holdfast/core/spec'
 import { fileBlocks } from '@holdfast/disk-image'
-import { type AttemptFiles, absent, attemptPath, exists, imagePath, isDelivered, listAttempts } from './attempt-files.ts'
+import { absent, attemptPath, deliveredBy, exists, imagePath, listAttempts, writeMark } from './attempt-files.ts'
 
 /** Protects the raw disk images of a folder. They should not be written during a backup: what is written meanwhile may be half in it. */
 export function diskFiles({ folder }: { readonly folder: string }): spec.Provider {
@@ -29,24 +29,18 @@ export function diskFiles({ folder }: { readonly folder: string }): spec.Provide
     restore: (request, source, run) => restore(folder, request, source, run),
     undo: (intent) => undo(folder, intent),
     async delivered(run) {
-      for (const attempt of await listAttempts(folder)) {
-        const ours = attempt.mark.system === run.system && attempt.mark.run === run.run
-        if (ours && (await isDelivered(folder, attempt))) return { workload: attempt.name }
+      for (const mark of await listAttempts(folder)) {
+        // The plan need not be compared: `run` names one run in the whole system.
+        const name = mark.system === run.system && mark.run === run.run ? await deliveredBy(folder, mark) : undefined
+        if (name !== undefined) return { workload: name }
       }
       return undefined
     },
     async *leftovers() {
-      for (const { mark, name } of await listAttempts(folder)) {
-        const unfinished = await exists(attemptPath(folder, { mark, name }, 'part'))
-        if (!unfinished && (await isDelivered(folder, { mark, name }))) continue
-        yield {
-          id: attemptPath('', { mark, name }, 'part'),
-          provider: 'disk-files',
-          kind: 'remove-file',
-          data: { name },
-          mark,
-          kept: false,
-        }
+      for (const mark of await listAttempts(folder)) {
+        const unfinished = await exists(attemptPath(folder, mark, 'part'))
+        if (!unfinished && (await deliveredBy(folder, mark)) !== undefined) continue
+        yield { id: attemptPath('', mark, 'part'), provider: 'disk-files', kind: 'remove-file', data: {}, mark, kept: false }
       }
     },
     parseOptions(use, input) {
@@ -101,13 +95,13 @@ async function restore(
   if (target !== undefined && !taken) throw new HoldfastError('NOT_FOUND', `There is no disk image ${final} to replace.`)
   if (target === undefined && taken) throw nameTaken(final)
 
-  const attempt: AttemptFiles = { mark: run.mark, name }
-  const part = attemptPath(folder, attempt, 'part')
+  const part = attemptPath(folder, run.mark, 'part')
+  // The mark alone finds what is made; the name is for people.
   const intent = await run.intend('remove-file', { name })
   const inode = await fill(part, disk, run)
-  await writeFile(attemptPath(folder, attempt, 'mark'), inode)
-  // A test copy is looked at under the attempt's name and never takes one.
+  // A test copy never takes a name: a probe is given the same mark and finds it by that.
   if (purpose === 'test') return { workload: name }
+  await writeMark(folder, run.mark, { name, inode })
   // Rejects when another worker has taken over: the intent may have been undone before the part was there.
   await intent.update({ name, inode })
   if (target === undefined) await link(part, final).catch((error) => Promise.reject(error.code === 'EEXIST' ? nameTaken(final) : error))
@@ -152,13 +146,12 @@ async function fill(path: string, disk: spec.StoredDisk, run: spec.RunContext): 
 
 // #region undo
 async function undo(folder: string, intent: spec.Intent): ReturnType<spec.Provider['undo']> {
-  const name = (intent.data as { readonly name?: unknown })?.name
-  if (intent.kind !== 'remove-file' || typeof name !== 'string') throw new HoldfastError('UNSUPPORTED', `Unknown intent "${intent.kind}".`)
-  const attempt: AttemptFiles = { mark: intent.mark, name }
+  if (intent.kind !== 'remove-file') throw new HoldfastError('UNSUPPORTED', `Unknown intent "${intent.kind}".`)
   // First the part: from then on a writer that wakes up late cannot deliver it.
-  await rm(attemptPath(folder, attempt, 'part'), { force: true })
-  if (await isDelivered(folder, attempt)) return { delivered: { workload: name } }
-  await rm(attemptPath(folder, attempt, 'mark'), { force: true })
+  await rm(attemptPath(folder, intent.mark, 'part'), { force: true })
+  const name = await deliveredBy(folder, intent.mark)
+  if (name !== undefined) return { delivered: { workload: name } }
+  await rm(attemptPath(folder, intent.mark, 'mark'), { force: true })
   return 'undone'
 }
 // #endregion undo

@@ -1,39 +1,19 @@
+// #region contract
 import { createHash } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type PlatformThing, providerContract } from '@holdfast/testkit'
 import { describe, it } from 'vitest'
-import { attemptPath, isDelivered, listAttempts } from './attempt-files.ts'
+import { attemptPath, deliveredBy, listAttempts } from './attempt-files.ts'
 import { diskFiles } from './disk-files-provider.ts'
 
-// #region things
-/** Every image and every unfinished file, with its content; a mark is not a thing but says whose its image is. */
-async function things(folder: string): Promise<readonly PlatformThing[]> {
-  const attempts = await listAttempts(folder)
-  const found: PlatformThing[] = []
-  for (const file of await readdir(folder)) {
-    if (file.endsWith('.mark')) continue
-    const state = createHash('sha256')
-      .update(await readFile(join(folder, file)))
-      .digest('hex')
-    let mark: PlatformThing['mark']
-    for (const attempt of attempts) {
-      const unfinished = attemptPath('', attempt, 'part') === file
-      if (unfinished || (`${attempt.name}.img` === file && (await isDelivered(folder, attempt)))) mark = attempt.mark
-    }
-    found.push({ id: file, state, ...(mark && { mark }) })
-  }
-  return found
-}
-// #endregion things
-
-// #region contract
 describe('disk files', () => {
   providerContract({
     describe,
     it,
     replaces: true,
+    newName: () => 'ä'.repeat(100), // as long as a safe name may be
     async create() {
       const folder = await mkdtemp(join(tmpdir(), 'holdfast-disk-files-'))
       const disk = Buffer.alloc(3 * 65_536 + 512)
@@ -52,3 +32,23 @@ describe('disk files', () => {
   })
 })
 // #endregion contract
+
+// #region things
+/** Every image and every unfinished file, with its content; a mark is not a thing but says whose its image is. */
+async function things(folder: string): Promise<readonly PlatformThing[]> {
+  const marks = new Map<string, PlatformThing['mark']>()
+  for (const mark of await listAttempts(folder)) {
+    marks.set(attemptPath('', mark, 'part'), mark)
+    const delivered = await deliveredBy(folder, mark)
+    if (delivered !== undefined) marks.set(`${delivered}.img`, mark)
+  }
+  const found: PlatformThing[] = []
+  for (const id of await readdir(folder)) {
+    if (id.endsWith('.mark')) continue
+    const bytes = await readFile(join(folder, id))
+    const mark = marks.get(id)
+    found.push({ id, state: createHash('sha256').update(bytes).digest('hex'), ...(mark && { mark }) })
+  }
+  return found
+}
+// #endregion things

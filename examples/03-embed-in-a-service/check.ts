@@ -108,6 +108,8 @@ async function main(folder: string, services: Service[]): Promise<boolean> {
   await finish(again, await begin(again, '/restores?workload=web&name=web-copy', 'restore'), 'succeeded')
   assert.equal((await ask(again, 'GET', '/runs/http-never')).status, 404)
   assert.equal((await ask(again, 'POST', '/backups?workload=')).status, 400)
+  assert.equal((await ask(again, 'GET', '/runs/%ZZ')).status, 400)
+  assert.equal((await ask(again, 'POST', '/restores?workload=web&name=other', 'first')).status, 409, 'the key stands for a backup')
   await stopService(again)
   const stored = await readdir(join(folder, 'backups'), { recursive: true })
   assert.equal(stored.filter((file) => file.endsWith('.qcow2')).length, 2, 'two points, and nothing of the one that was cancelled')

@@ -1,7 +1,8 @@
 // node --conditions=@holdfast/source examples/03-embed-in-a-service/service.ts FOLDER [PORT]
 // A service that protects the disk images of FOLDER/disks every night, and on demand. It listens on 127.0.0.1 alone and asks nobody who he is: whoever
 // can reach it can back up, restore and cancel, so put it behind whatever guards the rest of your service.
-//   POST   /backups?workload=web              begins a backup; with a header `idempotency-key` the same request twice is one run
+//   POST   /backups?workload=web              begins a backup; with a header `idempotency-key` the same request twice is one run, and
+//                                             another request with this key is answered with 409
 //   POST   /restores?workload=web&name=copy   begins a restore of the newest good point under another name
 //   GET    /runs/KEY                          how far it is, or how it ended
 //   DELETE /runs/KEY                          asks it to stop
@@ -11,7 +12,6 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { consoleLogger, createEngine, localRepository, maintenancePlans, type RunHandle, systemClock } from '@holdfast/core'
 import { HoldfastError } from '@holdfast/core/spec'
 import { statusHandler, toNodeListener } from '@holdfast/monitor'
@@ -56,11 +56,19 @@ engine.on('warning', ({ code, message }) => logger.warn(message, { code }))
 /** With the plan's name the points follow its retention, and the prune after its backups follows this one too. */
 const backupOf = (id: string) => ({ operation: 'backup', plan: 'nightly', repository, workload: { provider, id } }) as const
 
-/** Resolves when the run is written down: from then on it needs neither this request nor this process. Rejects for a mistake in what was asked. */
+/** Answers when the run is written down: from then on it needs neither this request nor this process. Rejects for a mistake in what was asked. */
 async function accepted(run: RunHandle<unknown>): Promise<Response> {
-  while (!(await engine.getRun(run.key))) await Promise.race([run, sleep(5)])
+  await run.accepted()
   const path = `/runs/${encodeURIComponent(run.key)}`
   return Response.json({ key: run.key, path }, { status: 202, headers: { location: path } })
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new HoldfastError('INVALID_OPTIONS', `"${text}" is no part of an address.`)
+  }
 }
 
 /** The run with this key, whoever has begun it: a request, the schedule, an earlier process. */
@@ -81,18 +89,24 @@ async function answer(request: Request): Promise<Response> {
   if (request.method === 'POST' && pathname === '/restores') return await accepted(engine.restore({ provider, id }, { name, key }))
   const [, runKey] = /^\/runs\/([^/]+)$/.exec(pathname) ?? []
   const known = request.method === 'GET' || request.method === 'DELETE'
-  if (runKey !== undefined && known) return await aboutRun(request.method, decodeURIComponent(runKey))
+  if (runKey !== undefined && known) return await aboutRun(request.method, decoded(runKey))
   throw new HoldfastError('NOT_FOUND', `There is no ${request.method} ${pathname}.`)
 }
 
 const statusOf = statusHandler({ engine })
+/** A key that stands for other work is a conflict; every other mistake is in the request itself. */
+function statusOfError({ code, details }: HoldfastError): number {
+  if (typeof details === 'object' && details !== null && 'differs' in details) return 409
+  return codes[code] ?? 500
+}
 const codes: { readonly [code: string]: number } = { NOT_FOUND: 404, INVALID_OPTIONS: 400, ENGINE_STOPPED: 503 }
 const server = createServer(
   toNodeListener(async (request) => {
     if (new URL(request.url).pathname.startsWith('/api/status')) return await statusOf(request)
     return await answer(request).catch((error: unknown) => {
-      const { code, message, remedy } = HoldfastError.isInstance(error) ? error : new HoldfastError('INTERNAL', String(error))
-      return Response.json({ code, message, remedy }, { status: codes[code] ?? 500 })
+      const told = HoldfastError.isInstance(error) ? error : new HoldfastError('INTERNAL', String(error))
+      const { code, message, remedy } = told
+      return Response.json({ code, message, remedy }, { status: statusOfError(told) })
     })
   }),
 )

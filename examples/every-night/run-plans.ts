@@ -25,5 +25,5 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => 
 
 await engine.start()
 const [next] = await engine.previewRuns({ until: new Date(Date.now() + 24 * 3_600_000).toISOString() })
-console.log(`started; next is ${next?.plan} at ${next?.due}`)
+console.log(next ? `started; next is ${next.plan} at ${next.due}` : 'started; nothing is due in the next 24 hours')
 // #endregion main

@@ -139,6 +139,11 @@ describe(`a repository whose host and catalog are gone (seed ${seed})`, () => {
     good(await runProgram('sha256sum', ['-c', '--quiet', join(repository, home, last(made.vmdk).id, '1/SHA256SUMS')], { folder: into }))
   })
 
+  it('says that there was nothing to unpack when a disk is restored with --extract', async () => {
+    const answer = await holdfast(['restore', repository, last(made.chain).id, '--into', await target(), '--extract'])
+    expect(answer).toMatchObject({ code: 0, stderr: expect.stringContaining('Warning: --extract: there was nothing to unpack.') })
+  })
+
   it('answers programs: what was restored, with sizes and hashes', async () => {
     const into = await target()
     const { stdout } = good(

@@ -1,4 +1,6 @@
 import type { Clock } from './spec/clock.ts'
+import { nearest } from './spec/helpers/nearest.ts'
+import { invalidOptions, type OptionsMistake, showValue, unknownKeys } from './spec/helpers/parse-options.ts'
 import type { Json } from './spec/json.ts'
 import type { Logger } from './spec/logger.ts'
 
@@ -18,8 +20,10 @@ export interface ConsoleLoggerOptions {
   readonly level?: LogLevel
 }
 
-/** A logger that writes lines. Fields named `time`, `level` or `message` do not replace the line's own. */
+/** A logger that writes lines. Fields named `time`, `level` or `message` do not replace the line's own. Throws INVALID_OPTIONS for options that it does not know. */
 export function consoleLogger(options: ConsoleLoggerOptions): Logger {
+  const mistakes = mistakesIn(options)
+  if (mistakes.length > 0) throw invalidOptions('consoleLogger', mistakes)
   const { write, clock, format = 'text', level: lowest = 'info' } = options
   const log = (level: LogLevel, message: string, fields: { readonly [name: string]: Json } = {}): void => {
     if (levels.indexOf(level) < levels.indexOf(lowest)) return
@@ -36,6 +40,29 @@ export function consoleLogger(options: ConsoleLoggerOptions): Logger {
     warn: (message, fields) => log('warn', message, fields),
     error: (message, fields) => log('error', message, fields),
   }
+}
+
+function mistakesIn(options: ConsoleLoggerOptions): readonly OptionsMistake[] {
+  const unknown = unknownKeys(options, ['write', 'clock', 'format', 'level'])
+  if (typeof options !== 'object' || options === null) return unknown
+  const { write, clock, format, level } = options as { readonly [Option in keyof ConsoleLoggerOptions]: unknown }
+  const now = (clock as { readonly now?: unknown } | null | undefined)?.now
+  return [
+    ...unknown,
+    ...(typeof write === 'function' ? [] : [{ path: 'write', problem: `${isText(write)}; expected a function` }]),
+    ...(typeof now === 'function' ? [] : [{ path: 'clock', problem: `${isText(clock)}; expected a clock such as systemClock` }]),
+    ...badWord('format', format, ['json', 'text']),
+    ...badWord('level', level, levels),
+  ]
+}
+
+const isText = (value: unknown): string => (value === undefined ? 'is missing' : `is ${showValue(value)}`)
+
+function badWord(path: string, word: unknown, allowed: readonly string[]): readonly OptionsMistake[] {
+  if (word === undefined || allowed.includes(word as string)) return []
+  const meant = typeof word === 'string' ? nearest(word, allowed) : undefined
+  const choice = allowed.map((each) => `"${each}"`).join(', ')
+  return [{ path, problem: `is ${showValue(word)}; allowed: ${choice}`, ...(meant !== undefined && { meant }) }]
 }
 
 /** Drops everything. */

@@ -15,7 +15,10 @@ export function site() {
   const clock = fakeClock()
   const store = memoryStore({ clock, ids: countingIds('s') })
   const findings: Check[] = [{ name: 'connection', status: 'ok', message: 'Engine 1.2 answers.' }]
-  const provider = { specVersion: 1, kind: 'none', check: async () => findings, async [Symbol.asyncDispose]() {} } as unknown as Provider
+  const unused = () => Promise.reject(new Error('health only checks'))
+  const work = { workloads: unused, backup: unused, restore: unused, undo: unused }
+  const common = { specVersion: 1, kind: 'none', async [Symbol.asyncDispose]() {} }
+  const provider = { ...common, ...work, check: async () => findings } as unknown as Provider
   const repository = memoryRepository({ clock })
   async function node(name: string, more: Partial<EngineOptions> = {}) {
     const given = { name, store, repositories: { main: repository }, providers: { p: provider }, clock, ids: countingIds(name), ...more }

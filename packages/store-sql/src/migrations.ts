@@ -140,8 +140,12 @@ async function nodeHistory({ schema }: Transaction<Tables>): Promise<void> {
   await schema.createIndex('node_reports_at').on('node_reports').column('at').execute()
 }
 
-/** Without the state in it, the planner would rather walk through everything that is queued. */
-async function overlapWithState({ schema }: Transaction<Tables>): Promise<void> {
+/**
+ * Without the state in the index, the planner would rather walk through everything that is queued. And what a clock that was ahead has set can be told
+ * only by how long it was set for.
+ */
+async function overlapWithStateAndSetFor({ schema }: Transaction<Tables>): Promise<void> {
+  await schema.alterTable('runs').addColumn('set_for', 'bigint').execute()
   await schema.dropIndex('runs_overlap').execute()
   await schema.createIndex('runs_overlap').on('runs').columns(['overlap_key', 'state']).execute()
 }
@@ -162,7 +166,7 @@ const migrations: readonly Migration[] = [
     await createReplications(transaction, platform)
   },
   nodeHistory,
-  overlapWithState,
+  overlapWithStateAndSetFor,
 ]
 
 /** The schema version that this code reads and writes. */

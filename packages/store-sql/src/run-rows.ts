@@ -92,16 +92,19 @@ function rowOf(run: Run): Insertable<RunTable> {
 /** Each row has some thirty parameters, and a statement may have 32,766 in SQLite and 65,535 in PostgreSQL. */
 const rowsOfStatement = 500
 
-export async function insertRuns({ database }: SqlTransaction, runs: readonly Run[]): Promise<void> {
+export async function insertRuns({ database, now }: SqlTransaction, runs: readonly Run[]): Promise<void> {
+  const newRow = (run: Run) => ({ ...rowOf(run), set_for: Math.max(0, run.notBefore - now) })
   for (let at = 0; at < runs.length; at += rowsOfStatement)
     await database
       .insertInto('runs')
-      .values(runs.slice(at, at + rowsOfStatement).map(rowOf))
+      .values(runs.slice(at, at + rowsOfStatement).map(newRow))
       .execute()
 }
 
-export async function updateRun({ database }: SqlTransaction, run: Run): Promise<void> {
-  await database.updateTable('runs').set(rowOf(run)).where('id', '=', run.id).execute()
+/** `setFor`: of a lease or a wait that is set with it. */
+export async function updateRun({ database }: SqlTransaction, run: Run, setFor?: number): Promise<void> {
+  const row = { ...rowOf(run), ...(setFor !== undefined && { set_for: setFor }) }
+  await database.updateTable('runs').set(row).where('id', '=', run.id).execute()
 }
 
 export async function findRun({ database }: SqlTransaction, id: string): Promise<Run | undefined> {

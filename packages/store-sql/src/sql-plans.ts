@@ -43,6 +43,18 @@ async function putPlan(transaction: SqlTransaction, plan: PlanRow, cursors: read
   return true
 }
 
+async function setBack({ database }: SqlTransaction, from: Cursor, due: StoreTime): Promise<boolean> {
+  if (from.due !== null && due >= from.due) return false
+  const { numUpdatedRows } = await database
+    .updateTable('cursors')
+    .set({ due })
+    .where('plan_id', '=', from.planId)
+    .where('schedule', '=', from.schedule)
+    .where('due', from.due === null ? 'is' : '=', from.due)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
+}
+
 async function advance(transaction: SqlTransaction, from: Cursor, next: StoreTime | null, runs: readonly RunRequest[]): Promise<boolean> {
   if (from.due === null) return false
   if (next !== null && next <= from.due) {
@@ -91,6 +103,12 @@ export function sqlPlans(context: SqlContext): PlanStore {
           .execute()
         return { now, cursors: rows.map(cursorOf) }
       }),
+    cursors: (options) =>
+      context.read(options, async ({ database, now }) => {
+        const rows = await database.selectFrom('cursors').selectAll().orderBy('plan_id').orderBy('schedule').execute()
+        return { now, cursors: rows.map(cursorOf) }
+      }),
+    setBack: (from, due, options) => context.claim(options, (transaction) => setBack(transaction, from, due)),
     advance: (from, next, runs, options) =>
       context.claim(options, async (transaction) => {
         const moved = await advance(transaction, from, next, runs)

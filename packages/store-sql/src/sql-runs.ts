@@ -81,7 +81,7 @@ async function finish(
   events: readonly OutboxEvent[],
 ): Promise<void> {
   const run = await heldRun(transaction, lease)
-  await updateRun(transaction, { ...ended(run, outcome, transaction.now), intents })
+  await updateRun(transaction, { ...ended(run, outcome, transaction.now), intents }, outcome.state === 'queued' ? outcome.delay : undefined)
   await raiseVersions(transaction, inUseOf(run), run)
   if (outcome.state === 'succeeded') {
     for (const point of outcome.points) await putPoint(transaction, point)
@@ -145,7 +145,7 @@ export function sqlRuns(context: SqlContext): RunStore {
       context.write(options, async (transaction) => {
         const run = await heldRun(transaction, lease)
         const leaseUntil = transaction.now + ttl
-        await updateRun(transaction, { ...run, leaseUntil, progress })
+        await updateRun(transaction, { ...run, leaseUntil, progress }, ttl)
         return { leaseUntil, ...(run.cancelReason !== undefined && { cancel: run.cancelReason }) }
       }),
     save: (lease, patch, options) => context.write(options, (transaction) => save(transaction, lease, patch)),

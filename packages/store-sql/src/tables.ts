@@ -54,6 +54,8 @@ export interface RunTable {
   failures: number
   worker: string | null
   lease_until: number | null
+  /** For how many milliseconds `lease_until` of a running run, or `not_before` of a queued one, was set. Null: by an older version. */
+  set_for: number | null
   cancel_reason: string | null
   target_repository: string | null
   target_folder: string | null

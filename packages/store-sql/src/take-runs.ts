@@ -76,8 +76,18 @@ async function runsOf({ database }: SqlTransaction, ids: readonly string[]): Pro
   return ids.flatMap((id) => found.get(id) ?? [])
 }
 
+/** What would last longer than it was set for was set by a clock that was ahead. */
+async function cutToLength({ database, now }: SqlTransaction): Promise<void> {
+  const latest = sql<number>`set_for + ${now}`
+  await database.updateTable('runs').set({ lease_until: latest }).where('state', '=', 'running').where('lease_until', '>', latest).execute()
+  const waiting = database.updateTable('runs').set({ not_before: latest }).where('state', '=', 'queued')
+  // The first comparison says the same less exactly; an index knows it.
+  await waiting.where('not_before', '>', now).where('not_before', '>', latest).execute()
+}
+
 /** Ended leases first, then queued runs by age, each priority a head start. */
 export async function takeRuns(transaction: SqlTransaction, worker: Worker, ttl: number, limit: number): Promise<readonly Run[]> {
+  await cutToLength(transaction)
   const chosen = choose(await runningRuns(transaction), await queuedRuns(transaction), worker, transaction.now, limit)
   const taken = (await runsOf(transaction, chosen)).map(
     (run): Run => ({
@@ -89,6 +99,6 @@ export async function takeRuns(transaction: SqlTransaction, worker: Worker, ttl:
       leaseUntil: transaction.now + ttl,
     }),
   )
-  for (const run of taken) await updateRun(transaction, run)
+  for (const run of taken) await updateRun(transaction, run, ttl)
   return taken
 }

@@ -21,7 +21,7 @@ afterEach(async () => {
 /** Each step back from one version to the one before it: the first leads from 2 to 1. */
 const back: readonly string[] = [
   'drop index node_reports_at; alter table node_reports drop column host_name;',
-  'drop index runs_overlap; create index runs_overlap on runs (overlap_key);',
+  'drop index runs_overlap; create index runs_overlap on runs (overlap_key); alter table runs drop column set_for;',
 ]
 
 async function makeOlder(version: number): Promise<void> {

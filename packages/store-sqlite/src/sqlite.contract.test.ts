@@ -18,6 +18,7 @@ storeContract({
     return {
       store,
       advance: clock.advance,
+      setBack: (milliseconds) => clock.advance(-milliseconds),
       another: async () => make(),
       reopen: async () => {
         const later = make()

@@ -1,28 +1,29 @@
-import { workloadKey } from '../model/names.ts'
 import type { Plan } from '../model/plan.ts'
 import { parsePlan } from '../model/plan.ts'
 import { inProcessScheduler } from '../scheduler/in-process-scheduler.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
-import type { Json } from '../spec/json.ts'
 import type { Run, RunRequest } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
+import { type AskedRun, askedRun, checkArgument, checkWord, parseTime } from './call-arguments.ts'
 import type { Engine, EngineOptions } from './engine.ts'
 import { parseEngineOptions } from './engine-options.ts'
-import { changePointFlags, listPoints } from './engine-points.ts'
+import { pointCalls } from './engine-points.ts'
 import { runCalls } from './engine-runs.ts'
 import { isIdle } from './idle.ts'
 import { createLife, type EngineLife } from './life.ts'
 import type { EngineParts } from './parts.ts'
 import { planRequests } from './plan-runs.ts'
-import { getPlan, listPlans, putPlan, tellAbsentRetention } from './plans.ts'
+import { listPlans, putPlan, requirePlan, tellAbsentRetention } from './plans.ts'
 import { previewPrune, previewRuns } from './previews.ts'
 import { resolveInput, resolvePlan, runRequest } from './requests.ts'
 import { createRunHandle, joinRunHandles, type RunHandle } from './run-handle.ts'
+import { assertSameWork } from './same-work.ts'
 import { knownWorkloads, selectWorkloads } from './select-workloads.ts'
 
 const never: CallOptions = { signal: new AbortController().signal }
 const idlePollMs = 20
+type RunCalls = Pick<Engine, 'getRun' | 'runs' | 'cancel'>
 
 /** What `createEngine` of the package does, see load-engine.ts. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
@@ -36,18 +37,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 }
 
 function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<string, Plan>): Engine {
-  const asked = <Result>(key: string, input: () => unknown): RunHandle<Result> => {
-    const created = (async () => {
-      life.assertNotStopped()
-      return (await createRuns(parts, life, [runRequest(parts, key, resolveInput(parts, input()))]))[0] as Run
-    })()
-    return createRunHandle<Result>(parts, key, created)
-  }
   const alive = async <Result>(body: () => Promise<Result>): Promise<Result> => {
     life.assertNotStopped()
     return await body()
   }
-  const fresh = (operation: string, where: string) => `${operation}/${where}/${parts.ids.next()}`
   return {
     start: () => life.start(),
     stop: (stopOptions) => life.stop(stopOptions?.graceMs ?? 30_000),
@@ -61,34 +54,80 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
       await life.runDue({ signal: dueOptions?.signal ?? never.signal })
     },
     runPlan: (id) => runPlan(parts, life, codePlans, id),
-    previewRuns: ({ until }) => alive(() => previewRuns(parts, codePlans, parseTime(until), never)),
-    previewPrune: (choice) => alive(() => previewPrune(parts, choice, never)),
-    restore: (workload, { key, ...request } = {}) =>
-      asked(key ?? fresh('restore', workloadKey(workload)), () => ({ ...request, operation: 'restore', workload })),
-    verify: ({ key, ...request }) => asked(key ?? fresh('verify', request.repository), () => ({ ...request, operation: 'verify' })),
-    prune: ({ key, ...request }) => asked(key ?? fresh('prune', request.repository), () => ({ ...request, operation: 'prune' })),
-    rescan: ({ key, ...request }) => asked(key ?? fresh('rescan', request.repository), () => ({ ...request, operation: 'rescan' })),
-    run: ({ key, ...request }) => asked<Json>(key, () => request),
-    ...runCalls(parts, life, never),
+    previewRuns: (choice) =>
+      alive(() => {
+        checkArgument('previewRuns', choice, 'previewRuns')
+        return previewRuns(parts, codePlans, parseTime(choice.until, 'until', 'previewRuns'), never)
+      }),
+    previewPrune: (choice) =>
+      alive(() => {
+        checkArgument('previewPrune', choice, 'previewPrune')
+        return previewPrune(parts, choice, never)
+      }),
+    ...orderCalls(parts, life),
+    ...checkedRunCalls(runCalls(parts, life, never)),
     async putPlan(id, input) {
       life.assertNotStopped()
+      checkWord(id, 'id', 'putPlan')
       const plan = resolvePlan(parts, parsePlan(id, input))
       await putPlan(parts.store, id, plan, never)
       tellAbsentRetention(parts, id, plan)
       return plan
     },
-    removePlan: (id) => alive(() => parts.store.plans.remove(id, never)),
+    removePlan: (id) =>
+      alive(() => {
+        checkWord(id, 'id', 'removePlan')
+        return parts.store.plans.remove(id, never)
+      }),
     plans: () => alive(() => listPlans(parts, codePlans, never)),
-    points: (filter) => alive(() => listPoints(parts, filter, never)),
-    pin: (point, reason) => alive(() => changePointFlags(parts, point, { pin: reason }, never)),
-    unpin: (point) => alive(() => changePointFlags(parts, point, { pin: null }, never)),
-    hold: (point, until) => alive(() => changePointFlags(parts, point, { holdUntil: parseTime(until) }, never)),
-    release: (point) => alive(() => changePointFlags(parts, point, { holdUntil: null }, never)),
-    liftQuarantine: (point) => alive(() => changePointFlags(parts, point, { quarantine: null }, never)),
+    ...pointCalls(parts, life, never),
     ...healthCalls(parts, life),
     on: (name, listener) => parts.events.on(name, listener),
     off: (name, listener) => parts.events.off(name, listener),
     [Symbol.asyncDispose]: () => life.stop(30_000),
+  }
+}
+
+/** The calls that are runs. Everything that is wrong with what they are given comes from the handle. */
+function orderCalls(parts: EngineParts, life: EngineLife): Pick<Engine, 'restore' | 'verify' | 'prune' | 'rescan' | 'run'> {
+  const asked = <Result>({ key, order }: AskedRun, more: object = {}): RunHandle<Result> => {
+    const created = (async () => {
+      life.assertNotStopped()
+      const request = runRequest(parts, key, resolveInput(parts, { ...order(), ...more }))
+      const [run] = await createRuns(parts, life, [request])
+      assertSameWork(parts, run as Run, request)
+      return run as Run
+    })()
+    return createRunHandle<Result>(parts, key, created)
+  }
+  const fresh = (operation: string, where: string) => () => `${operation}/${where}/${parts.ids.next()}`
+  // From JavaScript `options` may be absent: that is for the parser to say.
+  const inRepository = <Result>(operation: 'verify' | 'prune' | 'rescan', options: { readonly repository: string } | undefined) =>
+    asked<Result>(askedRun(operation, options, fresh(operation, `${options?.repository}`)), { operation })
+  return {
+    restore: (workload, options = {}) =>
+      asked(askedRun('restore', options, fresh('restore', `${workload?.provider}/${workload?.id}`)), { operation: 'restore', workload }),
+    verify: (options) => inRepository('verify', options),
+    prune: (options) => inRepository('prune', options),
+    rescan: (options) => inRepository('rescan', options),
+    run: (order) => asked(askedRun('run', order)),
+  }
+}
+
+function checkedRunCalls({ getRun, runs, cancel }: RunCalls): RunCalls {
+  return {
+    async getRun(idOrKey) {
+      checkWord(idOrKey, 'idOrKey', 'getRun')
+      return await getRun(idOrKey)
+    },
+    async *runs(filter = {}) {
+      checkArgument('runs', filter, 'runs')
+      yield* runs(filter)
+    },
+    async cancel(idOrKey, reason) {
+      checkWord(idOrKey, 'idOrKey', 'cancel')
+      return await cancel(idOrKey, reason)
+    },
   }
 }
 
@@ -100,18 +139,11 @@ function healthCalls(parts: EngineParts, life: EngineLife): Pick<Engine, 'status
     },
     async nodeHistory(node, since) {
       life.assertNotStopped()
-      return await life.health.history(node, parseTime(since), never)
+      checkWord(node, 'node', 'nodeHistory')
+      return await life.health.history(node, parseTime(since, 'since', 'nodeHistory'), never)
     },
     confirmClock: () => parts.clockWatch.confirm(),
   }
-}
-
-function parseTime(text: string): number {
-  // Without a zone it would mean another moment on another host, and a year of five digits could not be read back.
-  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isNaN(time))
-    throw new HoldfastError('INVALID_OPTIONS', `"${text}" is not an ISO 8601 time.`, { remedy: 'Write it like 2027-01-31T00:00:00Z.' })
-  return time
 }
 
 /** Writes the runs and lets this process take them up at once. */
@@ -136,9 +168,8 @@ function runPlan<Outcome>(
   const now = parts.ids.next()
   const joined = (async () => {
     life.assertNotStopped()
-    const plan = codePlans.get(id) ?? (await getPlan(parts.store, id, never))
-    const known = [...codePlans.keys()].map((each) => `"${each}"`).join(', ')
-    if (!plan) throw new HoldfastError('NOT_FOUND', `There is no plan "${id}". Known: ${known || 'none'}.`)
+    checkWord(id, 'id', 'runPlan')
+    const plan = await requirePlan(parts, codePlans, id, never)
     const requests = planRequests(parts, id, plan, now, await workloadsNow(parts, id, plan))
     const runs = await createRuns(parts, life, requests)
     return runs.map((run) => ({

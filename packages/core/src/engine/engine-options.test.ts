@@ -26,6 +26,7 @@ const wrong: readonly (readonly [string, object, RegExp, RegExp?])[] = [
   ['a misspelt key', { provider: {} }, /^createEngine: provider is not known here; known: .*providers/, /Did you mean "providers"/],
   ['a missing store', { store: undefined }, /store is missing/],
   ['a lease of no time', { leaseMs: 0 }, /leaseMs is 0; expected a number above 0/],
+  ['a lease that no renewal can keep', { leaseMs: 99 }, /leaseMs is 99; expected at least 100/],
   ['a retry that is no number', { retry: { delayMs: 'soon' } }, /retry\.delayMs is "soon"/],
   ['a repository name with a slash', { repositories: { 'a/b': memoryRepository() } }, /repositories\.a\/b is not a name/],
   ['an engine name in capitals', { name: 'Node A' }, /^createEngine: name is "Node A": use at most 63 lower-case letters/],

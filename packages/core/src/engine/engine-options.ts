@@ -8,6 +8,7 @@ import { createEventHub } from './events.ts'
 import { createClockWatch } from './health/clock-watch.ts'
 import { watchNotifier } from './health/notifier-watch.ts'
 import type { EngineParts, Identity } from './parts.ts'
+import { badPlugIns } from './plug-in-shapes.ts'
 
 const hour = 3_600_000
 /** Durations and counts with their defaults; each must be above zero. */
@@ -23,6 +24,8 @@ const numbers = {
 } as const
 /** No time server steps so far, and no retention is so fine. */
 const clockToleranceMs = hour / 12
+/** Renewed at a third of it: below, one slow write to the disk would lose every run. */
+const shortestLeaseMs = 100
 const retryNumbers = { maxFailures: 3, delayMs: 10_000 } as const
 const required = ['name', 'store', 'repositories', 'providers'] as const
 const optional = [
@@ -47,7 +50,11 @@ export function parseEngineOptions(options: EngineOptions): {
   /** Aborts `parts.gone`. */
   abandon(reason: unknown): void
 } {
-  const mistakes = [...strangeKeys(options), ...missingKeys(options), ...badNumbers(options), ...badNames(options), ...badLimits(options)]
+  if (typeof options !== 'object' || options === null) throw invalidOptions(subject, unknownKeys(options, []))
+  const plugIns = badPlugIns(options as unknown as { readonly [option: string]: unknown })
+  // In place of names there may be anything then.
+  const names = plugIns.length > 0 ? [] : [...badNames(options), ...badLimits(options)]
+  const mistakes = [...strangeKeys(options), ...missingKeys(options), ...badNumbers(options), ...plugIns, ...names]
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
   let identity: Identity | undefined
   const gone = new AbortController()
@@ -117,6 +124,8 @@ function badNumbers(options: EngineOptions): readonly OptionsMistake[] {
     ['bytesPerSecond', options.bytesPerSecond],
   ]
   return given.flatMap(([path, value]) => {
+    if (path === 'leaseMs' && typeof value === 'number' && value > 0 && value < shortestLeaseMs)
+      return [{ path, problem: `is ${value}; expected at least ${shortestLeaseMs}, or runs are lost before they are renewed` }]
     if (value === undefined || (typeof value === 'number' && value > 0)) return []
     return [{ path, problem: `is ${showValue(value)}; expected a number above 0` }]
   })

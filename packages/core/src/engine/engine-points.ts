@@ -4,8 +4,10 @@ import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Flags } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
+import { checkArgument, checkWord, parseTime } from './call-arguments.ts'
 import { type PointView, pointsOf } from './catalog-view.ts'
-import type { PointChoice, PointFlags, PointInfo } from './engine.ts'
+import type { Engine, PointChoice, PointFlags, PointInfo } from './engine.ts'
+import type { EngineLife } from './life.ts'
 import { requireOwnership } from './ownership.ts'
 import { type EngineParts, repositoryNamed } from './parts.ts'
 import { changeFlags, type FlagPatch } from './point-flags.ts'
@@ -17,7 +19,36 @@ async function* viewsOf(parts: EngineParts, repository: string, options: CallOpt
   }
 }
 
-export async function listPoints(
+/** What the engine says of points, and the flags that people set. */
+export function pointCalls(
+  parts: EngineParts,
+  life: EngineLife,
+  options: CallOptions,
+): Pick<Engine, 'points' | 'pin' | 'unpin' | 'hold' | 'release' | 'liftQuarantine'> {
+  const change = async (call: string, point: PointChoice, patch: () => FlagPatch) => {
+    life.assertNotStopped()
+    checkArgument('point', point, call)
+    await changePointFlags(parts, point, patch(), options)
+  }
+  return {
+    async points(filter) {
+      life.assertNotStopped()
+      checkArgument('points', filter, 'points')
+      return await listPoints(parts, filter, options)
+    },
+    pin: (point, reason) =>
+      change('pin', point, () => {
+        checkWord(reason, 'reason', 'pin')
+        return { pin: reason }
+      }),
+    unpin: (point) => change('unpin', point, () => ({ pin: null })),
+    hold: (point, until) => change('hold', point, () => ({ holdUntil: parseTime(until, 'until', 'hold') })),
+    release: (point) => change('release', point, () => ({ holdUntil: null })),
+    liftQuarantine: (point) => change('liftQuarantine', point, () => ({ quarantine: null })),
+  }
+}
+
+async function listPoints(
   parts: EngineParts,
   filter: { readonly repository: string; readonly workload?: WorkloadRef },
   options: CallOptions,
@@ -48,7 +79,7 @@ function shownFlags({ holdUntil, verifiedAt, ...words }: Flags): PointFlags {
   }
 }
 
-export async function changePointFlags(parts: EngineParts, choice: PointChoice, patch: FlagPatch, options: CallOptions): Promise<void> {
+async function changePointFlags(parts: EngineParts, choice: PointChoice, patch: FlagPatch, options: CallOptions): Promise<void> {
   await requireOwnership(parts, choice.repository, options)
   for await (const workload of parts.store.points.workloads(choice.repository, options)) {
     const { points } = await parts.store.points.catalog(choice.repository, workload, options)

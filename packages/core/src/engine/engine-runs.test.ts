@@ -49,3 +49,21 @@ test('a run is cancelled by its key, from any engine; one that ended is final, a
   expect(await other.cancel('done')).toBe('final')
   await expect(other.cancel('nothing')).rejects.toMatchObject({ code: 'NOT_FOUND', message: 'There is no run "nothing".' })
 })
+
+test('a run that is cancelled before it began ends for those who listen too', async () => {
+  const { clock, platform, make } = world()
+  const id = platform.addVolume('a')
+  const node = await make({ one: nightly(id, { schedule: { type: 'simple', every: 'day', at: '00:00', jitter: '1h' } }) })
+  const seen: unknown[] = []
+  node.on('run-finished', (event) => seen.push(event))
+  await clock.runUntil(node.start())
+  clock.jump(24 * hour)
+  node.confirmClock()
+  await clock.advance(10_000)
+  const key = `one/p/${id}/2026-11-21T00:00:00.000Z`
+  expect(await node.cancel(key, 'not needed')).toBe('cancelled')
+  const error = { code: 'RUN_CANCELLED', message: 'The run was cancelled before it began: not needed' }
+  expect(seen).toMatchObject([{ key, operation: 'backup', attempt: 0, plan: 'one', workload: `p/${id}`, state: 'cancelled', error }])
+  expect(await node.cancel(key)).toBe('final')
+  expect(seen).toHaveLength(1)
+})

@@ -41,9 +41,9 @@ export interface EngineOptions {
   readonly logger?: Logger
   readonly clock?: Clock
   readonly ids?: Ids
-  /** How long a run belongs to a process that has stopped renewing it. Default 30,000. */
+  /** How long a run belongs to a process that has stopped renewing it. Default 30,000; at least 100. */
   readonly leaseMs?: number
-  /** How long dead numbers stay and lost attempts are undone again. Default 24 hours. */
+  /** How long a request of a lost attempt may be on its way: so long it is undone again, and twice as long its dead numbers stay. Default 24 hours. */
   readonly graceMs?: number
   /** How long a stream may stand still before it is given up. Default 120,000. */
   readonly stallMs?: number
@@ -88,7 +88,7 @@ export interface RestoreOptions {
   readonly purpose?: 'recover' | 'test'
   readonly options?: unknown
   readonly probe?: unknown
-  /** Same key = same run. Default: a new run. */
+  /** Same key = same run, as in `run`. Default: a new run. */
   readonly key?: string
 }
 
@@ -190,7 +190,11 @@ export interface Engine extends AsyncDisposable {
   ): RunHandle<PruneOutcome>
   /** Makes the catalog say what the repository holds; deletes nothing. `takeOver`: id of the owning store that is gone for good; this one becomes the owner. */
   rescan(options: { readonly repository: string; readonly takeOver?: string; readonly key?: string }): RunHandle<RescanOutcome>
-  /** Any operation as plain data, for orchestrators. The same key attaches to the same run, also from another process and after it has ended. */
+  /**
+   * Any operation as plain data, for orchestrators. A key stands for one piece of work, for ever: asked again with the same key the handle attaches to that
+   * run, also from another process and after it has ended. One that has failed stays failed, so work that shall be tried anew needs a new key. For
+   * other work under a key that is taken: INVALID_OPTIONS, which names what differs.
+   */
   run(order: RunOrder): RunHandle<Json>
   /** A run by its id or key, as plain data; undefined if there is none. */
   getRun(idOrKey: string): Promise<RunView | undefined>
@@ -206,7 +210,7 @@ export interface Engine extends AsyncDisposable {
   putPlan(id: string, plan: PlanInput): Promise<Plan>
   /** Removes a stored plan; its points stay. False: there was none. */
   removePlan(id: string): Promise<boolean>
-  /** All plans, by name; those given in code win over stored ones. One that only a newer version can read is left out with the warning PLAN_UNREADABLE. */
+  /** All plans, by name, as they fire: those of the store, where `start` and `runDue` put those given in code; before that, these win over it. One that only a newer version can read is left out with the warning PLAN_UNREADABLE. */
   plans(): Promise<readonly { readonly id: string; readonly plan: Plan }[]>
   /** Points as the catalog knows them, newest first within a workload. */
   points(filter: { readonly repository: string; readonly workload?: WorkloadRef }): Promise<readonly PointInfo[]>

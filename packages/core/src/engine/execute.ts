@@ -52,7 +52,7 @@ async function attend(parts: EngineParts, attempt: Attempt, mode: ExecuteMode): 
     const success = await work(parts, attempt)
     if (success) await finishSucceeded(parts, attempt, success)
   } catch (error) {
-    const reason = attempt.signal.aborted ? attempt.signal.reason : error
+    const reason = attempt.signal.aborted ? attempt.signal.reason : asFailure(error)
     if (codeOf(error) === 'STALE_LEASE' || codeOf(reason) === 'STALE_LEASE') throw error
     parts.logger.warn('The attempt failed.', { run: run.key, attempt: run.attempt, error: errorText(reason) })
     if (await settle(parts, attempt)) return
@@ -74,6 +74,14 @@ async function work(parts: EngineParts, attempt: Attempt): Promise<Success | und
   if (input.operation === 'sweep') return await sweepRun(parts, attempt, input)
   if (input.repository === undefined) throw new HoldfastError('INVALID_OPTIONS', `The restore ${attempt.run.key} names no repository.`)
   return await restore(parts, attempt, { ...input, repository: input.repository })
+}
+
+/** Only the attempt's own signal says that this engine stops or that the run was cancelled: from a plug-in, which may use another engine, it is a failure. */
+function asFailure(error: unknown): unknown {
+  const code = codeOf(error)
+  if (code !== 'ENGINE_STOPPED' && code !== 'RUN_CANCELLED') return error
+  const words = error instanceof Error ? error.message : errorText(error)
+  return new HoldfastError('PROVIDER_FAILED', `A plug-in failed with ${code}: ${words}`, { cause: error })
 }
 
 /** After settle: back into the queue, failed or cancelled. A graceful stop costs nothing. */

@@ -12,7 +12,7 @@ import type { RunEvent } from './events.ts'
 import { followUps } from './follow-ups.ts'
 import { isOpen, undoOfRun } from './intents.ts'
 import { cleanUp, type EngineParts } from './parts.ts'
-import { type RunEnd, runNotices } from './run-notices.ts'
+import { type RunEnd, runNotices, subjectOf } from './run-notices.ts'
 
 const finishTries = 5
 
@@ -143,14 +143,21 @@ async function runEnd(parts: EngineParts, attempt: Attempt, outcome: Outcome, op
   return { run, outcome, at: attempt.storeNow(), elapsedMs: Math.round(elapsedMs), ...(lastFailed && { lastFailed }) }
 }
 
-/** Of the same work for the same workload or plan; of work by hand only backups, which are what a workload has to have. */
+/** Of the same work on the same thing, for the same plan; of work by hand only backups, which are what a workload has to have. */
 async function lastFailure(parts: EngineParts, run: Run, options: CallOptions): Promise<Run | undefined> {
   const { planId, workload, operation } = run
   if (planId === undefined && (operation !== 'backup' || workload === undefined)) return undefined
   const alike = { ...(planId !== undefined && { planId }), ...(workload !== undefined && { workload }) }
   for await (const failed of parts.store.runs.list({ states: ['failed'], order: 'newest-first', ...alike }, options))
-    if (failed.operation === operation && failed.planId === planId && failed.workload === workload) return failed
+    if (failed.operation === operation && failed.planId === planId && sameSubject(failed, run)) return failed
   return undefined
+}
+
+/** Of a plan and a workload whatever the repository: when the plan was given another one after a failure, its success there is the all-clear. */
+function sameSubject(failed: Run, run: Run): boolean {
+  const [before, now] = [subjectOf(failed), subjectOf(run)]
+  if (before.workload !== now.workload) return false
+  return before.repository === now.repository || (run.planId !== undefined && now.workload !== undefined)
 }
 
 /** An error as the store keeps it: JSON, without a stack, and without what may hold a secret. */
@@ -158,7 +165,7 @@ export function errorJson(error: unknown): { readonly [key: string]: Json } {
   if (HoldfastError.isInstance(error)) {
     return {
       code: error.code,
-      message: error.message,
+      message: withCauseCode(error),
       remedy: error.remedy,
       retryable: error.retryable,
       ...plainDetails(error.details),
@@ -166,6 +173,18 @@ export function errorJson(error: unknown): { readonly [key: string]: Json } {
   }
   const code = codeOf(error)
   return { code: code ?? 'INTERNAL', message: error instanceof Error ? error.message : errorText(error), retryable: false }
+}
+
+const deepestCause = 5
+
+/** The text of a cause may hold a secret and is not kept; what the system calls it, `EACCES`, is none, and is often all that a person needs. */
+function withCauseCode({ message, cause }: HoldfastError): string {
+  let current = cause
+  for (let depth = 0; depth < deepestCause && current instanceof Error; depth++, current = current.cause) {
+    const code = codeOf(current) ?? ''
+    if (/^E[A-Z0-9]{2,20}$/.test(code)) return message.includes(code) ? message : `${message} (${code})`
+  }
+  return message
 }
 
 /** A plug-in may have put in what JSON cannot hold; that must not keep the run from ending. */

@@ -1,130 +1,137 @@
 import { isoTime } from '../model/names.ts'
 import type { Plan } from '../model/plan.ts'
-import { decideDue, jitterOf } from '../schedule/index.ts'
+import { type DueDecision, jitterOf, nextDue, type Schedule } from '../schedule/index.ts'
 import type { CallOptions } from '../spec/blocks.ts'
-import type { Cursor, OutboxEvent, RunRequest } from '../spec/store.ts'
+import type { Cursor, OutboxEvent, PlanRow, RunRequest } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
+import { createCursorWatch, lastRun } from './cursor-watch.ts'
+import { createDueSelections, type DueSelections, dueKey } from './due-selections.ts'
 import { errorText } from './error-text.ts'
+import type { Inventories } from './inventories.ts'
 import { outboxEvent } from './notices.ts'
 import type { EngineParts } from './parts.ts'
 import { overlapKeyOf, planRequests } from './plan-runs.ts'
 import { scheduleId, storedPlan } from './plans.ts'
 import { skippedNotice } from './run-notices.ts'
-import { knownWorkloads, type Selection, selectWorkloads } from './select-workloads.ts'
+import type { Selection } from './select-workloads.ts'
 
 const batch = 1000
-/** So long a provider that cannot be asked for its workloads is asked again, before the plan runs without those. */
-const patienceMs = 15 * 60_000
-const askAgainMs = 30_000
 
 /** Turns due times into runs. */
 export interface Firing {
-  /** Claims every due time that this node can: each becomes its runs exactly once, whoever else tries. Gives the next due times, for a wake-up. */
+  /**
+   * Claims every due time that this node can: each becomes its runs exactly once, whoever else tries. Waits for the store only; what needs to know what a
+   * platform has is left to a later call. Gives the next due times, for a wake-up.
+   */
   fire(options: CallOptions): Promise<readonly number[]>
 }
 
-/** What is remembered between two looks: only to keep from asking and telling the same thing at every poll. */
-interface Memory {
-  /** Plan -> since when its provider does not answer, and when it may be asked again; by the monotonic clock. */
-  readonly waiting: Map<string, { readonly since: number; readonly again: number }>
-  readonly told: Set<string>
-  /** Plans as they were parsed last. */
-  readonly parsed: Map<string, { readonly text: string; readonly plan: Plan }>
-}
-
-export function createFiring(parts: EngineParts): Firing {
-  const memory: Memory = { waiting: new Map(), told: new Set(), parsed: new Map() }
+export function createFiring(parts: EngineParts, inventories: Inventories): Firing {
+  const planOf = createPlanReader(parts)
+  const selections = createDueSelections(parts, inventories)
+  const setBack = createCursorWatch(parts, planOf)
   return {
     async fire(options) {
       const upcoming: number[] = []
-      for (;;) {
-        const { now, cursors } = await parts.store.plans.due(batch, options)
-        let moved = 0
+      /** Due times that are left to somebody else, or to later. */
+      const left = new Set<string>()
+      for (let limit = batch; ; limit = batch + left.size) {
+        const { now, cursors } = await parts.store.plans.due(limit, options)
+        upcoming.push(...(await setBack(now, options)))
         for (const cursor of cursors) {
-          const next = await fireCursor(parts, memory, cursor, now, options)
-          if (next !== undefined) moved++
+          if (left.has(dueKey(cursor))) continue
+          const row = await parts.store.plans.get(cursor.planId, options)
+          const next = await fireCursor({ parts, selections, cursor, plan: row && planOf(row), now, options })
+          if (next === undefined) left.add(dueKey(cursor))
           if (next) upcoming.push(next)
         }
-        if (moved === 0 || cursors.length < batch) return upcoming
+        // Those that are left come again before all others: behind them may be some that this node can do.
+        if (cursors.length >= limit) continue
+        selections.keep(left)
+        return upcoming
       }
     },
   }
 }
 
+interface Due {
+  readonly parts: EngineParts
+  readonly selections: DueSelections
+  readonly cursor: Cursor
+  readonly plan: Plan | undefined
+  readonly now: number
+  readonly options: CallOptions
+}
+
 /** The next due time, null if there is none, undefined if the cursor was left to somebody else or to later. */
-async function fireCursor(
-  parts: EngineParts,
-  memory: Memory,
-  cursor: Cursor,
-  now: number,
-  options: CallOptions,
-): Promise<number | null | undefined> {
-  const plan = await planOf(parts, memory, cursor, options)
+async function fireCursor(given: Due): Promise<number | null | undefined> {
+  const { parts, selections, cursor, plan, now, options } = given
   if (!plan?.schedule || cursor.due === null || scheduleId(plan.schedule) !== cursor.schedule) return undefined
-  const { fire, next, reason, missed } = decideDue(plan.schedule, cursor.due, now)
-  const passed = missed > 0 ? [missedNotice(parts, cursor, missed, reason)] : []
+  const { due, fire, next, reason, missed } = await decide(given, plan.schedule, cursor.due)
+  const passed = missed > 0 ? [missedNotice(parts, cursor.planId, due, missed, reason)] : []
   if (fire === null) {
     if (!(await parts.store.plans.advance(cursor, next, [], { ...options, events: eventsOf(passed) }))) return undefined
     tell(parts, passed)
     return next
   }
-  const selection = await selectionOf(parts, memory, cursor, plan, options)
+  const selection = await selections.select(cursor, plan, now, options)
   if (!selection) return undefined
   const requests = dueRequests(parts, cursor.planId, plan, fire, selection.workloads)
-  const notices = [...passed, ...selectionNotices(parts, cursor, fire, selection)]
+  const fresh = await newRequests(parts, requests, options)
+  const again = requests.length > 0 && fresh.length === 0
+  const notices = again ? passed : [...passed, ...selectionNotices(parts, cursor, fire, selection)]
   if (!(await parts.store.plans.advance(cursor, next, requests, { ...options, events: eventsOf(notices) }))) return undefined
-  memory.waiting.delete(cursor.planId)
   tell(parts, notices)
-  await tellFired(parts, cursor, fire, requests, options)
+  if (!again) await tellFired(parts, cursor, fire, fresh, options)
   return next
 }
 
-async function planOf(parts: EngineParts, memory: Memory, { planId }: Cursor, options: CallOptions): Promise<Plan | undefined> {
-  const row = await parts.store.plans.get(planId, options)
-  if (!row) return undefined
-  // By its text: a plan that was removed and put again begins anew with its revisions.
-  const text = JSON.stringify(row.plan)
-  const known = memory.parsed.get(planId)
-  if (known?.text === text) return known.plan
-  try {
-    const { plan } = storedPlan(row)
-    memory.parsed.set(planId, { text, plan })
-    return plan
-  } catch (error) {
-    const message = `The plan "${planId}" cannot be read here, so it is left to other nodes: ${errorText(error)}`
-    if (!memory.told.has(message)) parts.events.emit('warning', { code: 'PLAN_UNREADABLE', message })
-    memory.told.add(message)
-    return undefined
+/** `due`: the first due time that it is about. It is not the cursor's when that was set back to before what has run already. */
+async function decide(
+  { parts, selections, cursor, now, options }: Due,
+  schedule: Schedule,
+  due: number,
+): Promise<DueDecision & { readonly due: number }> {
+  const decided = selections.decide(cursor, schedule, due, now)
+  if (decided.missed === 0) return { ...decided, due }
+  const done = await lastRun(parts, cursor, now, options)
+  if (done === undefined || done < due) return { ...decided, due }
+  const from = nextDue(schedule, done)
+  if (from === null || from > now) return { ...decided, fire: null, next: nextDue(schedule, now), missed: 0, due }
+  return { ...selections.decide(cursor, schedule, from, now), due: from }
+}
+
+/** Those that nobody has asked for yet: a due time comes again when a clock was set back. */
+async function newRequests(parts: EngineParts, requests: readonly RunRequest[], options: CallOptions): Promise<readonly RunRequest[]> {
+  const [first] = requests
+  if (!first || !(await parts.store.runs.get(first.key, options))) return requests
+  const fresh: RunRequest[] = []
+  for (const request of requests) if (!(await parts.store.runs.get(request.key, options))) fresh.push(request)
+  return fresh
+}
+
+/** Undefined, and told once, for a plan that cannot be read here. */
+function createPlanReader(parts: EngineParts): (row: PlanRow) => Plan | undefined {
+  /** Plans as they were parsed last. */
+  const parsed = new Map<string, { readonly text: string; readonly plan: Plan }>()
+  const told = new Set<string>()
+  return (row) => {
+    // By its text: a plan that was removed and put again begins anew with its revisions.
+    const text = JSON.stringify(row.plan)
+    const known = parsed.get(row.id)
+    if (known?.text === text) return known.plan
+    try {
+      const { plan } = storedPlan(row)
+      parsed.set(row.id, { text, plan })
+      return plan
+    } catch (error) {
+      const message = `The plan "${row.id}" cannot be read here, so it is left to other nodes: ${errorText(error)}`
+      if (!told.has(message)) parts.events.emit('warning', { code: 'PLAN_UNREADABLE', message })
+      told.add(message)
+      return undefined
+    }
   }
 }
-
-/** Undefined: not by this node, or not yet. */
-async function selectionOf(
-  parts: EngineParts,
-  memory: Memory,
-  cursor: Cursor,
-  plan: Plan,
-  options: CallOptions,
-): Promise<Selection | undefined> {
-  if (plan.kind === 'maintenance') return emptySelection
-  if (plan.workloads === undefined) return { ...emptySelection, workloads: await knownWorkloads(parts, plan.repository, options) }
-  // A node without the provider cannot tell what a pattern stands for.
-  if (plan.workloads.some((each) => !('id' in each) && !parts.providers.has(each.provider))) return undefined
-  const asked = parts.clock.monotonic()
-  const waiting = memory.waiting.get(cursor.planId)
-  if (waiting && waiting.again > asked) return undefined
-  const selection = await selectWorkloads(parts, plan.workloads, options)
-  // Not since the due time: a host that was off finds its plans late, and its platforms may need a minute to answer.
-  const since = waiting?.since ?? asked
-  if (selection.failed.length === 0 || asked - since >= patienceMs) return selection
-  memory.waiting.set(cursor.planId, { since, again: asked + askAgainMs })
-  const [{ provider, error } = { provider: '', error: undefined }] = selection.failed
-  const message = `Provider "${provider}" cannot tell which workloads plan "${cursor.planId}" is for; it is asked again: ${errorText(error)}`
-  parts.logger.warn(message, { code: 'SELECTION_FAILED' })
-  return undefined
-}
-
-const emptySelection: Selection = { workloads: [], empty: [], failed: [] }
 
 function dueRequests(
   parts: EngineParts,
@@ -159,8 +166,8 @@ function tell(parts: EngineParts, notices: readonly Notice[]): void {
 }
 
 /** Every due time that passed without its runs is explained once. */
-function missedNotice(parts: EngineParts, { planId, due }: Cursor, missed: number, reason: string): Notice {
-  const first = isoTime(due ?? 0)
+function missedNotice(parts: EngineParts, planId: string, due: number, missed: number, reason: string): Notice {
+  const first = isoTime(due)
   const text = `Plan "${planId}" was due ${missed === 1 ? 'once' : `${missed} times`} without a run, from ${first} on. ${reason}`
   const event = outboxEvent(`${planId}/missed/${first}`, {
     type: 'schedule-missed',

@@ -69,7 +69,7 @@ export function createLife(parts: EngineParts, scheduler: Scheduler, { setIdenti
     async start() {
       assertNotStopped()
       if (!started) {
-        started = prepare().then(() => worker.takeAll())
+        started = health.starting(prepare().then(() => worker.takeAll()))
         atWork.push(started.then(() => doChores(parts, deliver, options)).catch(() => undefined))
         atWork.push(report(parts, health, { claimed: claimed.promise, started }, options))
         started.catch(() => {

@@ -24,11 +24,12 @@ export function planRequests(
   occasion: string,
   workloads: readonly WorkloadRef[],
 ): readonly RunRequest[] {
-  return plannedRuns(parts, planId, plan, occasion, workloads).map(({ subject, input }) => ({
-    ...runRequest(parts, `${planId}/${subject}/${occasion}`, input),
-    planId,
-    priority: plan.priority,
-  }))
+  return plannedRuns(parts, planId, plan, occasion, workloads).map(({ subject, input }) => {
+    const request = runRequest(parts, `${planId}/${subject}/${occasion}`, input)
+    // A verification has nothing else that would let it wait for the one before.
+    const alone = { name: `plan:${planId}/${subject}`, units: 1, capacity: 1 }
+    return { ...request, planId, priority: plan.priority, resources: [...request.resources, alone] }
+  })
 }
 
 /** What must not pile up: two runs of one plan on the same subject. */

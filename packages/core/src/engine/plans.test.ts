@@ -1,6 +1,6 @@
 import { scriptedProvider } from '@holdfast/testkit'
 import { afterEach, expect, test } from 'vitest'
-import { nightly, options, planWorld } from '../../test/plan-world.ts'
+import { hour, nightly, options, pass, planWorld } from '../../test/plan-world.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { PlanStore } from '../spec/store.ts'
 
@@ -65,4 +65,34 @@ test('a plan that another node adopts while this one gives it up stays', async (
   await clock.runUntil((await make({})).runDue())
   expect(adopted).toBe(true)
   expect((await store.plans.get('nightly', options))?.plan).toMatchObject({ owners: ['node-b'] })
+})
+
+test('a plan of the code that was put anew by hand is shown, previewed and run as it fires', async () => {
+  const { clock, platform, make, runs } = world()
+  const [a, b] = [platform.addVolume('a'), platform.addVolume('b')]
+  const engine = await make({ n: nightly(a) })
+  const shown = async () => (await engine.plans()).map(({ plan }) => plan.kind === 'backup' && plan.workloads)
+  const previewed = async () => (await engine.previewRuns({ until: '2026-11-20T23:00:00Z' })).flatMap((each) => each.runs)
+  // Before the start the store does not know it: what fires will be that of the code.
+  expect(await shown()).toEqual([[{ provider: 'p', id: a }]])
+  expect(await previewed()).toEqual([`n/p/${a}/2026-11-20T02:30:00.000Z`])
+  await clock.runUntil(engine.start())
+  await engine.putPlan('n', nightly(b, { schedule: { type: 'simple', every: 'day', at: '05:00' } }))
+  expect(await shown()).toEqual([[{ provider: 'p', id: b }]])
+  const preview = await previewed()
+  await clock.runUntil(Promise.resolve(engine.runPlan('n')))
+  const [byHand] = await runs('backup')
+  expect(byHand?.workload).toBe(`p/${b}`)
+  await pass(clock, 20 * hour)
+  expect((await runs('backup')).slice(1).map(({ key }) => key)).toEqual(preview)
+})
+
+test('a plan of the code that was removed is neither shown nor previewed nor run', async () => {
+  const { clock, platform, make } = world()
+  const engine = await make({ n: nightly(platform.addVolume('a')) })
+  await clock.runUntil(engine.runDue())
+  expect(await engine.removePlan('n')).toBe(true)
+  expect(await engine.plans()).toEqual([])
+  expect(await engine.previewRuns({ until: '2026-11-20T23:00:00Z' })).toEqual([])
+  await expect(engine.runPlan('n')).rejects.toMatchObject({ code: 'NOT_FOUND', message: 'There is no plan "n". Known: none.' })
 })

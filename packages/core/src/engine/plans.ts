@@ -9,6 +9,8 @@ import { errorText } from './error-text.ts'
 import type { EngineParts } from './parts.ts'
 
 const casTries = 10
+/** Plans of a node's code that the store has: from then on the store alone tells what fires, and they may have been changed or removed there. */
+const reconciled = new WeakSet<ReadonlyMap<string, Plan>>()
 
 /** A plan as its row holds it: with the nodes that have it in their code. A plan put by hand has none. */
 interface StoredPlan {
@@ -19,6 +21,19 @@ interface StoredPlan {
 export async function getPlan(store: Store, id: string, options: CallOptions): Promise<Plan | undefined> {
   const row = await store.plans.get(id, options)
   return row && storedPlan(row).plan
+}
+
+/** One of {@link listPlans}. Throws NOT_FOUND if there is none, INVALID_OPTIONS for one that a newer version has written. */
+export async function requirePlan(
+  parts: EngineParts,
+  codePlans: ReadonlyMap<string, Plan>,
+  id: string,
+  options: CallOptions,
+): Promise<Plan> {
+  const plan = (reconciled.has(codePlans) ? undefined : codePlans.get(id)) ?? (await getPlan(parts.store, id, options))
+  if (plan) return plan
+  const known = (await listPlans(parts, codePlans, options)).map((each) => `"${each.id}"`).join(', ')
+  throw new HoldfastError('NOT_FOUND', `There is no plan "${id}". Known: ${known || 'none'}.`)
 }
 
 /** Throws INVALID_OPTIONS for a plan that a newer version has written. */
@@ -83,6 +98,7 @@ export async function reconcilePlans(parts: EngineParts, codePlans: ReadonlyMap<
     if (left.length === 0) await store.plans.remove(row.id, { ...options, revision: row.revision })
     else await giveUp(parts, row, left, options)
   }
+  reconciled.add(codePlans)
 }
 
 /**
@@ -110,13 +126,13 @@ function readablePlan({ logger }: EngineParts, row: PlanRow): Plan | undefined {
   }
 }
 
-/** Plans given in code win over stored ones of the same name. */
+/** The plans as they fire: those of the store, and until this node's code is reconciled with it, over them those of the code. */
 export async function listPlans(
   parts: EngineParts,
   codePlans: ReadonlyMap<string, Plan>,
   options: CallOptions,
 ): Promise<readonly { readonly id: string; readonly plan: Plan }[]> {
-  const found = new Map(codePlans)
+  const found = new Map(reconciled.has(codePlans) ? [] : codePlans)
   for await (const row of parts.store.plans.list(options)) {
     const plan = found.has(row.id) ? undefined : readablePlan(parts, row)
     if (plan) found.set(row.id, plan)

@@ -45,6 +45,8 @@ async function settleInterrupted(parts: EngineParts, options: CallOptions): Prom
       const now = await parts.store.runs.get(id, options)
       if (now?.state !== 'running' || now.attempt !== before.attempt || (now.leaseUntil ?? 0) > (before.leaseUntil ?? 0)) waiting.delete(id)
       else if (!canSettle(now, offers)) waiting.delete(id)
+      // `take` has cut a lease that was given by a clock that was ahead: from there on a renewal is seen.
+      else waiting.set(id, now)
     }
     if (waiting.size > 0) await parts.clock.sleep(Math.max(20, parts.leaseMs / 6), options)
   }

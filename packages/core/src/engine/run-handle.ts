@@ -2,6 +2,7 @@ import type { ProgressView } from '../model/run-view.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { type ErrorCode, errorCodes } from '../spec/error-codes.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
+import { formatDuration } from '../spec/helpers/format.ts'
 import type { Json } from '../spec/json.ts'
 import type { Run } from '../spec/store.ts'
 import { errorText } from './error-text.ts'
@@ -15,10 +16,19 @@ import { cancelledNotice } from './run-notices.ts'
 export interface RunHandle<Result> extends PromiseLike<Result> {
   /** The run's key: asking again with the same key attaches to the same run. */
   readonly key: string
-  /** What it is doing, whenever that changes, until it ends. May be read from several places. */
+  /**
+   * Resolves when the run is stored, which is long before it has ended: from then on it survives this process. Rejects for a mistake in what was asked,
+   * as awaiting the handle does.
+   */
+  accepted(): Promise<void>
+  /** What it is doing, whenever that changes, until it ends; also that an attempt has failed, why, and when the next begins. May be read from several places. */
   progress(): AsyncIterable<ProgressView>
   /** Asks the run to stop. Counts only before its commit; resolves when the wish is stored. */
   cancel(reason?: string): Promise<void>
+  /** As of a promise: `await handle.catch(tell)`. */
+  catch<Caught = never>(rejected?: ((reason: unknown) => Caught | PromiseLike<Caught>) | null): Promise<Result | Caught>
+  /** As of a promise. */
+  finally(ended?: (() => void) | null): Promise<Result>
 }
 
 /** `cancelled`: it never began. `requested`: it stops soon, unless its commit comes first. `final`: it had ended already. */
@@ -36,12 +46,14 @@ export function createRunHandle<Result>(parts: EngineParts, key: string, created
   created.catch(() => undefined)
   return {
     key,
+    async accepted() {
+      await created
+    },
     progress: () => progressOf(parts, created, { signal: parts.gone }),
     async cancel(reason) {
       await cancelRun(parts, await created, reason)
     },
-    // biome-ignore lint/suspicious/noThenProperty: a handle is awaited for its result; this is what makes it a PromiseLike.
-    then: (fulfilled, rejected) => ended().then(fulfilled, rejected),
+    ...promiseOf(ended),
   }
 }
 
@@ -51,8 +63,20 @@ export async function cancelRun(parts: EngineParts, run: Run, reason = 'asked by
   const answer = await parts.store.runs.cancel(run.id, reason, options)
   // One that works in this process need not wait for its next renewal to hear of it.
   if (answer === 'requested') parts.cancels.get(run.id)?.(reason)
-  if (answer === 'cancelled') await parts.store.outbox.add([cancelledNotice(run, parts.clock.now(), reason)], options)
+  if (answer === 'cancelled') {
+    parts.events.emit('run-finished', neverBegun(run, reason))
+    await parts.store.outbox.add([cancelledNotice(run, parts.clock.now(), reason)], options)
+  }
   return answer === 'unknown' ? 'final' : answer
+}
+
+function neverBegun({ id, key, operation, attempt, workload, planId }: Run, reason: string) {
+  const about = { id, key, operation, attempt, ...(workload !== undefined && { workload }), ...(planId !== undefined && { plan: planId }) }
+  return {
+    ...about,
+    state: 'cancelled',
+    error: new HoldfastError('RUN_CANCELLED', `The run was cancelled before it began: ${reason}`),
+  } as const
 }
 
 async function resultOf<Result>(parts: EngineParts, runId: string, options: CallOptions): Promise<Result> {
@@ -81,9 +105,13 @@ function errorOf(run: Run): HoldfastError {
 async function* progressOf(parts: EngineParts, created: Promise<Run>, options: CallOptions): AsyncGenerator<ProgressView, void, undefined> {
   const { id } = await created
   let last = ''
+  let failures = 0
   for (;;) {
     const run = await parts.store.runs.get(id, options)
     if (!run || (run.state !== 'queued' && run.state !== 'running')) return
+    // Between two attempts nothing moves, and whoever watches must not take that for work.
+    if (run.failures > failures && run.error !== undefined) yield failedStep(run, parts.clock.now())
+    failures = run.failures
     const shown = parts.meters.get(id)?.snapshot() ?? (run.progress as ProgressView | undefined)
     if (shown && shown.text !== last) {
       last = shown.text
@@ -91,6 +119,12 @@ async function* progressOf(parts: EngineParts, created: Promise<Run>, options: C
     }
     await parts.clock.sleep(pollMs, options)
   }
+}
+
+function failedStep({ failures, maxFailures, error, state, notBefore }: Run, now: number): ProgressView {
+  const { message } = error as { readonly message?: Json }
+  const again = state === 'queued' && notBefore > now ? `; again in ${formatDuration(notBefore - now)}` : ''
+  return { text: `failed (${failures} of ${maxFailures}): ${message}${again}`, bytes: 0, bytesPerSecond: 0, elapsedMs: 0 }
 }
 
 /** One of several runs under one handle. */
@@ -109,14 +143,26 @@ export function joinRunHandles<Result>(key: string, runs: Promise<readonly Joine
   }
   return {
     key,
+    async accepted() {
+      await runs
+    },
     async *progress() {
       for (const { handle } of await runs) yield* handle.progress()
     },
     async cancel(reason) {
       await Promise.all((await runs).map(({ handle }) => handle.cancel(reason)))
     },
+    ...promiseOf(ended),
+  }
+}
+
+/** What can be awaited in a handle. Nobody waits before one of these is called, so a run that nobody awaits is no unhandled rejection. */
+function promiseOf<Result>(ended: () => Promise<Result>): Pick<RunHandle<Result>, 'then' | 'catch' | 'finally'> {
+  return {
     // biome-ignore lint/suspicious/noThenProperty: a handle is awaited for its result; this is what makes it a PromiseLike.
     then: (fulfilled, rejected) => ended().then(fulfilled, rejected),
+    catch: (rejected) => ended().catch(rejected),
+    finally: (body) => ended().finally(body),
   }
 }
 

@@ -174,6 +174,11 @@ describe('what a success has to show', () => {
     ).toMatchObject([{ text: 'Restore of repository "main" succeeded in 3 min 12 s: copy from point p1.' }])
   })
 
+  it.each(['verify', 'prune'])('of a run (%s) that is for one workload: which', (operation) => {
+    const notice = of(operation, { ...input, workload: { provider: 'docker', id: 'shop-db' } }, null)
+    expect(notice).toMatchObject([{ text: expect.stringContaining(' of docker/shop-db succeeded') }])
+  })
+
   it('of a take-over: who the owner was', () => {
     expect(of('rescan', { ...input, takeOver: 'store-1' }, { repository: 'main', added: 0, removed: 0, findings: [] })[1]).toEqual({
       id: 'r1/taken-over',

@@ -1,3 +1,4 @@
+import { workloadKey } from '../model/names.ts'
 import type { BackupOutcome, Finding, PruneOutcome, RescanOutcome, RestoreOutcome, VerifyOutcome } from '../model/run-outcome.ts'
 import { formatBytes, formatDuration } from '../spec/helpers/index.ts'
 import type { Json } from '../spec/json.ts'
@@ -75,16 +76,22 @@ function successNotices({ run, at, elapsedMs, lastFailed }: RunEnd, result: Json
   return notices
 }
 
+/** What a run works on. The row itself names only workloads whose order it takes part in; pruning and verifying name theirs in the input. */
+export function subjectOf({ workload, input }: Run): { readonly workload?: string; readonly repository?: string } {
+  const { repository, workload: named } = membersOf(input)
+  const { provider, id } = membersOf(named ?? null)
+  const key = workload ?? (typeof provider === 'string' && typeof id === 'string' ? workloadKey({ provider, id }) : undefined)
+  return { ...(key !== undefined && { workload: key }), ...(typeof repository === 'string' && { repository }) }
+}
+
 function aboutRun(run: Run): { readonly [name: string]: Json } {
-  const { repository } = membersOf(run.input)
   return {
     run: run.id,
     key: run.key,
     operation: run.operation,
     attempt: run.attempt,
     ...(run.planId !== undefined && { plan: run.planId }),
-    ...(run.workload !== undefined && { workload: run.workload }),
-    ...(typeof repository === 'string' && { repository }),
+    ...subjectOf(run),
   }
 }
 
@@ -97,10 +104,11 @@ const titles: { readonly [operation: string]: string } = {
   sweep: 'Clean-up',
 }
 
-function titleOf({ operation, workload, planId, input }: Run): string {
-  const { repository, purpose } = membersOf(input)
-  const name = purpose === 'test' ? 'Test restore' : (titles[operation] ?? operation)
-  const where = workload ?? (typeof repository === 'string' ? `repository "${repository}"` : undefined)
+function titleOf(run: Run): string {
+  const { operation, planId, input } = run
+  const { workload, repository } = subjectOf(run)
+  const name = membersOf(input).purpose === 'test' ? 'Test restore' : (titles[operation] ?? operation)
+  const where = workload ?? (repository === undefined ? undefined : `repository "${repository}"`)
   return `${name}${where === undefined ? '' : ` of ${where}`}${planId === undefined ? '' : ` (plan "${planId}")`}`
 }
 

@@ -8,6 +8,7 @@ import { errorText } from './error-text.ts'
 import { executeRun } from './execute.ts'
 import { createFiring } from './fire-due.ts'
 import { keepOwnLeases } from './hold.ts'
+import { createInventories, type Inventories } from './inventories.ts'
 import { type EngineParts, offersOf } from './parts.ts'
 
 /** Takes runs from the store and executes them, a few at a time. */
@@ -29,7 +30,8 @@ const longestPollMs = 5_000
 export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
   const stopping = new AbortController()
   const lifetime = new AbortController()
-  const fire = createHintedFiring(parts, scheduler, lifetime.signal)
+  const inventories = createInventories(parts, { signal: stopping.signal }, () => puller.wake())
+  const fire = createHintedFiring(parts, scheduler, inventories, lifetime.signal)
   const taking = createTaking(parts, stopping.signal, fire, () => puller.wake())
   const puller = createPuller(parts, lifetime.signal, stopping.signal, taking.pull)
   let waking: Promise<void> | undefined
@@ -54,9 +56,10 @@ export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
     async drain({ signal }) {
       const release = taking.takeAllFor()
       try {
-        // Over when a whole pull, begun after the last run had ended, took nothing: what has ended may have made others due.
-        for (let before = -1; taking.active.size > 0 || before !== taking.taken(); ) {
-          if (taking.active.size > 0) await untilAborted(Promise.race(taking.active.values()), signal)
+        const underWay = () => [...taking.active.values(), ...inventories.underWay()]
+        // Over when a whole pull, begun after the last run and inventory had ended, took nothing: what has ended may have made others due.
+        for (let before = -1; underWay().length > 0 || before !== taking.taken(); ) {
+          if (underWay().length > 0) await untilAborted(Promise.race(underWay()), signal)
           before = taking.taken()
           puller.wake()
           await untilAborted(puller.settled(), signal)
@@ -69,7 +72,7 @@ export function createWorker(parts: EngineParts, scheduler: Scheduler): Worker {
     active: () => [...taking.active.keys()],
     async stop(graceMs) {
       stopping.abort(new HoldfastError('ENGINE_STOPPED', 'The engine was stopped.'))
-      await atMost(parts, graceMs, Promise.allSettled([scheduler.stop(), puller.settled()]))
+      await atMost(parts, graceMs, Promise.allSettled([scheduler.stop(), puller.settled(), ...inventories.underWay()]))
       await atMost(parts, graceMs, Promise.allSettled([...taking.active.values()]))
       lifetime.abort(stopping.signal.reason)
     },
@@ -125,8 +128,13 @@ function createTaking(parts: EngineParts, stopping: AbortSignal, fire: (options:
 }
 
 /** Claims what is due, and tells the scheduler when to look again: the next due times, and a retry that is due between two polls. */
-function createHintedFiring(parts: EngineParts, scheduler: Scheduler, signal: AbortSignal): (options: CallOptions) => Promise<void> {
-  const firing = createFiring(parts)
+function createHintedFiring(
+  parts: EngineParts,
+  scheduler: Scheduler,
+  inventories: Inventories,
+  signal: AbortSignal,
+): (options: CallOptions) => Promise<void> {
+  const firing = createFiring(parts, inventories)
   const hint = (at: number) => {
     scheduler.notify(isoTime(at), { signal }).catch((error: unknown) => {
       parts.logger.warn('The scheduler did not take a hint.', { error: errorText(error) })

@@ -68,6 +68,11 @@ describe('plan', () => {
     expect(parsePlan('nightly', parsed)).toEqual(parsed)
     expect(refusal({ ...plan, schedule: { ...schedule, at: '25:00' } }).message).toContain('schedule.at')
     expect(refusal({ ...plan, schedule: { ...schedule, zone: 'Europe/Berln' } }).message).toContain('schedule.zone is "Europe/Berln"')
+    expect(refusal({ ...plan, schedule: '0 2 * * *' })).toMatchObject({
+      message: 'plan "nightly": schedule is "0 2 * * *"; expected object',
+      remedy: `Write schedule: { type: 'cron', expression: "0 2 * * *" }.`,
+    })
+    expect(refusal({ ...plan, schedule: 'nightly' }).remedy).toContain("type: 'simple'")
     expect(refusal({ ...plan, schedule: { type: 'simple', every: 'hour', minuet: 5 } }).remedy).toContain('Did you mean "minute"?')
     expect(refusal({ ...plan, retention: { dialy: 3 } }).remedy).toContain('Did you mean "daily"?')
     expect(refusal({ ...plan, retention: { last: 0 } }).message).toContain('leave the whole policy out to keep everything')

@@ -1,7 +1,8 @@
 import * as z from 'zod'
 import { type RetentionPolicy, type RetentionPolicyInput, retentionSchema } from '../retention/index.ts'
+import { cronMistake } from '../schedule/cron.ts'
 import { type Schedule, type ScheduleInput, scheduleSchema } from '../schedule/index.ts'
-import { invalidOptions, type OptionsMistake, parseStrict } from '../spec/helpers/parse-options.ts'
+import { invalidOptions, type OptionsMistake, parseStrict, showValue } from '../spec/helpers/parse-options.ts'
 import type { Json } from '../spec/json.ts'
 import type { Compression } from './manifest-types.ts'
 import { plainJson } from './plain-json.ts'
@@ -142,6 +143,7 @@ export function parsePlan(id: string, input: unknown): Plan {
   const subject = `plan "${id}"`
   const plain = plainJson(input, subject)
   refuseLater(plain, subject)
+  refuseBareCron(plain, subject)
   const { kind } = parseStrict(kindSchema, plain, subject)
   const plan: Plan = parseStrict<Plan>(schemas[kind], plain, subject)
   if ('workloads' in plan && plan.workloads) refuseDoubles(plan.workloads, subject)
@@ -160,6 +162,17 @@ function refuseLater(input: Json, subject: string): void {
   const mistakes: OptionsMistake[] = parts.map((part) => ({ path: part, problem: later, remedy: 'Leave it out.' }))
   if (laterKinds.some((each) => each === kind)) mistakes.push({ path: 'kind', problem: `"${kind}" ${later}` })
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
+}
+
+/** What other programs take as a schedule. */
+function refuseBareCron(input: Json, subject: string): void {
+  if (typeof input !== 'object' || input === null || !('schedule' in input) || typeof input.schedule !== 'string') return
+  const { schedule } = input
+  const remedy =
+    cronMistake(schedule) === undefined
+      ? `Write schedule: { type: 'cron', expression: ${JSON.stringify(schedule)} }.`
+      : "Write schedule: { type: 'simple', every: 'day', at: '02:30' }, for example."
+  throw invalidOptions(subject, [{ path: 'schedule', problem: `is ${showValue(schedule)}; expected object`, remedy }])
 }
 
 /** JSON Schema of {@link PlanInput}, as JSON: for forms and editors. What repository, providers and their options must be is checked by the engine. */

@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../spec/helpers/abort.ts'
 import { mapError } from '../spec/helpers/map-error.ts'
 import { oneLine } from '../spec/helpers/one-line.ts'
+import { invalidOptions, type OptionsMistake, showValue, unknownKeys } from '../spec/helpers/parse-options.ts'
 import type { Notification, Notifier } from '../spec/notifier.ts'
 
 /** Settings of {@link consoleNotifier}. */
@@ -11,9 +12,11 @@ export interface ConsoleNotifierOptions {
 
 /**
  * Writes one line for each notification: time, severity, text. Rejects with NOTIFIER_FAILED when `write` throws, and with ABORTED; the notification is
- * delivered again later, so a line may appear twice.
+ * delivered again later, so a line may appear twice. Throws INVALID_OPTIONS for options that it does not know.
  */
 export function consoleNotifier(options: ConsoleNotifierOptions): Notifier {
+  const mistakes = mistakesIn(options)
+  if (mistakes.length > 0) throw invalidOptions('consoleNotifier', mistakes)
   return {
     specVersion: 1,
     kind: 'console',
@@ -27,6 +30,13 @@ export function consoleNotifier(options: ConsoleNotifierOptions): Notifier {
     },
     async [Symbol.asyncDispose]() {},
   }
+}
+
+function mistakesIn(options: ConsoleNotifierOptions): readonly OptionsMistake[] {
+  const unknown = unknownKeys(options, ['write'])
+  const write: unknown = options?.write
+  if (typeof write === 'function' || typeof options !== 'object' || options === null) return unknown
+  return [...unknown, { path: 'write', problem: `is ${write === undefined ? 'missing' : showValue(write)}; expected a function` }]
 }
 
 /** A text that came from elsewhere must not look like lines of its own. */

@@ -15,6 +15,8 @@ const url = 'https://hooks.example.org/services/canary'
 
 it.each([
   [undefined, 'the value is undefined'],
+  ['https://hooks.example.org/services/canary', 'the value is a string; expected object'],
+  [['https://hooks.example.org/services/canary'], 'url is missing'],
   [{}, 'url is missing'],
   [{ url: 'hooks.example.org/canary' }, 'url is not an https: address'],
   [{ url: 'ftp://hooks.example.org/canary' }, 'url is not an https: address'],

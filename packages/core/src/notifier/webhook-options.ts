@@ -40,8 +40,15 @@ const ownHeaders = ['content-type', 'content-length', 'host', 'user-agent', 'hol
 const shortestSecret = 16
 const longestTimeoutMs = 3_600_000
 
+const bareAddress: OptionsMistake = {
+  path: '',
+  problem: 'is a string; expected object (it is not shown: it may be secret)',
+  remedy: 'Give the address as webhookNotifier({ url }).',
+}
+
 /** Throws INVALID_OPTIONS with the path of each mistake, and without the values that must stay secret. */
 export function parseWebhookOptions(options: WebhookNotifierOptions): WebhookSettings {
+  if (typeof options === 'string') throw invalidOptions('webhookNotifier', [bareAddress])
   const unknown = unknownKeys(options, keys)
   if (typeof options !== 'object' || options === null) throw invalidOptions('webhookNotifier', unknown)
   const url = parseUrl(options)

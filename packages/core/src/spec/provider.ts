@@ -45,7 +45,8 @@ export interface Provider extends AsyncDisposable {
   leftovers?(options: CallOptions): AsyncIterable<Intent>
   /**
    * Parses what a person wrote for this use and fills in defaults; parsing its answer again gives the same. Strict: throws INVALID_OPTIONS with the path of
-   * the mistake (`parseStrict` does). Called when a plan is put, not at 3 a.m. Pure. Absent: any options are accepted.
+   * the mistake (`parseStrict` does). Called when a plan is put, not at 3 a.m., and again before the call that gets its answer. Pure. Where nothing was
+   * written `input` is `{}`, never undefined. Absent: any options are accepted.
    */
   parseOptions?(use: 'backup' | 'restore' | 'probe', input: unknown): Json
   /** Absent: the platform has no snapshots that people use. */
@@ -102,7 +103,11 @@ export interface PowerAbility {
 
 /** Does the workload do its job? For test restores and after a failover. */
 export interface ProbeAbility {
-  /** `options` are those of `parseOptions('probe', ...)`. A workload that fails its probe is a verdict, not a rejection; `evidence` is for people. */
+  /**
+   * `workload` is an id of the inventory, or what a test restore returned: then `run` has the mark of that restore, by which a copy without a name of its
+   * own is found. `options` are those of `parseOptions('probe', ...)`. A workload that fails its probe is a verdict, not a rejection; `evidence` is for
+   * people.
+   */
   run(
     workload: string,
     options: Json,

@@ -73,7 +73,7 @@ export interface RestoreRequest {
   readonly name: string
   /** Id of what is brought to this point. Absent: something new is made. In use: IN_USE, before the first change. */
   readonly target?: string
-  /** Power it on, or start it, once it is whole. */
+  /** Power it on, or start it, once it is whole. Where nothing can be switched on (a provider without `power`) it is ignored, not refused. */
   readonly start: boolean
   /** What `parseOptions('restore', ...)` returned. */
   readonly options: Json
@@ -81,6 +81,6 @@ export interface RestoreRequest {
 
 /** What a restore delivered. JSON. */
 export interface RestoreResult {
-  /** Id on the platform. */
+  /** Id on the platform. Of a `test`: what the provider's own probe, which is given it and the same mark, finds the copy by; no inventory need show it. */
   readonly workload: string
 }

@@ -144,6 +144,9 @@ export interface RunStore {
    * nothing; an older run that waits for a resource is not overtaken on it), and running ones whose lease has ended (these
    * keep their resources). Each gets attempt + 1 and a lease; ended leases count as a failure. The first duty of a new
    * attempt is to settle the last one. `only` names run ids, for a caller that brings its own scheduler.
+   *
+   * The store remembers for how long a lease, or the wait of a queued run, was set. What would last longer than that now was set by a clock that was
+   * ahead: each take first cuts it to its length from now, for all runs. So who is dead is found out, and who lives has the time to renew.
    */
   take(
     worker: { readonly id: string; readonly offers: readonly string[]; readonly only?: readonly string[] },

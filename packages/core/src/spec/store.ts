@@ -75,9 +75,16 @@ export interface PlanStore {
   remove(id: string, options: CallOptions & { readonly revision?: number }): Promise<boolean>
   /** Cursors whose time has come, oldest first, and the store's now. Reads only; the caller expands workloads before it claims. */
   due(limit: number, options: CallOptions): Promise<{ readonly now: StoreTime; readonly cursors: readonly Cursor[] }>
+  /** All cursors, due or not, and the store's now. */
+  cursors(options: CallOptions): Promise<{ readonly now: StoreTime; readonly cursors: readonly Cursor[] }>
   /**
-   * The claim: moves the cursor from `from.due` to `next`, creates the runs and writes the notifications `events`, or does nothing and returns false. A
-   * cursor never moves back.
+   * Moves a cursor from `from.due`, also from null, back to the earlier `due`, or does nothing and returns false: a clock that was ahead for a minute has
+   * moved it too far. What it becomes due for again has its runs already, and keys keep those from being made twice.
+   */
+  setBack(from: Cursor, due: StoreTime, options: CallOptions): Promise<boolean>
+  /**
+   * The claim: moves the cursor from `from.due` to `next`, creates the runs and writes the notifications `events`, or does nothing and returns false. It
+   * never moves a cursor back.
    */
   advance(
     from: Cursor,

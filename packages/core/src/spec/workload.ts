@@ -14,7 +14,10 @@ export interface Workload {
   readonly id: string
   /** What people call it. */
   readonly name: string
-  /** A project is a set of volumes that must be consistent with each other. */
+  /**
+   * `machine`: has disks, and its backup a {@link Machine}. `project`: a set of volumes that must be consistent with each other. `volume`: anything else,
+   * also what no platform calls so: a database, a folder, an image. For people and filters; the engine treats all alike.
+   */
   readonly kind: 'machine' | 'volume' | 'project'
   /** Bytes that hold data; absent when that is not known without a scan. */
   readonly usedBytes?: number

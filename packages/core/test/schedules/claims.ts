@@ -9,8 +9,7 @@ interface Claim {
   /** Calls of that process that had failed when it won. */
   readonly failuresBefore: number
   readonly plan: string
-  readonly from: number
-  /** Every due time that the cursor has left behind. */
+  /** Every due time that the cursor has left behind for the first time. */
   readonly passed: readonly number[]
 }
 
@@ -19,6 +18,8 @@ export interface Claims {
   /** A process asks what is due: what it has claimed before must be explained by now. */
   looked(process: Process, state: () => StoreView): void
   won(process: Process, from: Cursor, next: number | null, requests: readonly RunRequest[], state: () => StoreView): void
+  /** A cursor was set back: a clock was ahead. What it passes again has been claimed before. */
+  setBack(plan: string, due: number): void
   /** The database is another one. */
   forget(): void
   /** Due times that got neither a run nor a word because the process that had claimed them died before it could say so. */
@@ -29,10 +30,12 @@ export interface Claims {
 export function createClaims(intervals: ReadonlyMap<string, number>, violate: (text: string) => void): Claims {
   const cursors = new Map<string, number>()
   let open: Claim[] = []
+  /** Due times that were claimed, whoever has to explain them. */
+  const claimed = new Set<string>()
   let lost = 0
 
   function explain(claim: Claim, { runs, outbox }: StoreView): void {
-    const told = outbox.has(`${claim.plan}/missed/${isoTime(claim.from)}`)
+    const told = claim.passed.some((due) => outbox.has(`${claim.plan}/missed/${isoTime(due)}`))
     const silent = claim.passed.filter((due) => {
       const made = [...runs.values()].filter((run) => run.planId === claim.plan && run.key.endsWith(`/${isoTime(due)}`))
       if (made.length > 0) return made.some((run) => run.state === 'skipped' && !outbox.has(`${run.id}/skipped`))
@@ -67,10 +70,14 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
         if (!passed.includes(dueAt ?? 0)) violate(`${key} is for no due time of this claim`)
         if ([...runs.values()].filter((run) => run.key === key).length !== 1) violate(`${key} has not exactly one run`)
       }
-      open.push({ process, failuresBefore: process.failures, plan: planId, from: due, passed })
+      const first = passed.filter((at) => !claimed.has(`${planId}/${at}`))
+      for (const at of first) claimed.add(`${planId}/${at}`)
+      open.push({ process, failuresBefore: process.failures, plan: planId, passed: first })
     },
+    setBack: (plan, due) => void cursors.set(plan, due),
     forget() {
       cursors.clear()
+      claimed.clear()
       open = []
     },
     unexplained: () => lost,

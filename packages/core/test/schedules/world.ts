@@ -282,6 +282,11 @@ function noteTime(world: World, { claims, receivers }: Timed, { process, method,
     world.coverage.add(result === true ? 'due time claimed' : 'due time claimed by another')
     if (result === true) claims.won(process, from, next, requests, state)
   }
+  if (method === 'plans.setBack' && result === true) {
+    const [{ planId }, due] = given as [Cursor, number]
+    claims.setBack(planId, due)
+    world.say(`${process.name} sets ${planId} back to ${due}`)
+  }
   if (method === 'outbox.add') {
     const events = given[0] as readonly OutboxEvent[]
     receivers.announced(events)

@@ -42,6 +42,7 @@ export function createRun(context: StoreContext, request: RunRequest): { readonl
     intents: [],
   })
   state.runs.set(run.id, run)
+  state.setFor.set(run.id, Math.max(0, run.notBefore - context.now()))
   state.keys.set(run.key, run.id)
   return { run, created: true }
 }

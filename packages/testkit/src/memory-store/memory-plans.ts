@@ -46,6 +46,15 @@ export function memoryPlans(context: StoreContext): PlanStore {
         return true
       }),
     due: (limit, options) => context.perform('plans.due', options, () => ({ now: context.now(), cursors: dueCursors(context, limit) })),
+    cursors: (options) => context.perform('plans.cursors', options, () => ({ now: context.now(), cursors: [...state.cursors.values()] })),
+    setBack: (from, due, options) =>
+      context.perform('plans.setBack', options, () => {
+        const key = cursorKey(from.planId, from.schedule)
+        const current = state.cursors.get(key)
+        if (current === undefined || current.due !== from.due || (from.due !== null && due >= from.due)) return false
+        state.cursors.set(key, { ...current, due })
+        return true
+      }),
     advance: (from, next, runs, options) =>
       context.perform('plans.advance', options, () => {
         if (next !== null && from.due !== null && next <= from.due) {

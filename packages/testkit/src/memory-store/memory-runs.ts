@@ -74,6 +74,7 @@ function finish(
   const run = heldRun(context, lease)
   if (outcome.state === 'succeeded') checkRequests(outcome.follow)
   context.state.runs.set(run.id, plain({ ...ended(context, run, outcome), intents }))
+  if (outcome.state === 'queued') context.state.setFor.set(run.id, outcome.delay)
   raiseVersions(context, inUseOf(run), run)
   if (outcome.state === 'succeeded') {
     for (const point of outcome.points) putPoint(context, point)
@@ -119,6 +120,7 @@ export function memoryRuns(context: StoreContext): RunStore {
         const run = heldRun(context, lease)
         const leaseUntil = context.now() + ttl
         state.runs.set(run.id, { ...run, leaseUntil, progress: plain(progress) })
+        state.setFor.set(run.id, ttl)
         return { leaseUntil, ...(run.cancelReason !== undefined && { cancel: run.cancelReason }) }
       }),
     save: (lease, patch, options) => perform('runs.save', options, () => save(context, lease, patch)),

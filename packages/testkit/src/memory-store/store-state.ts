@@ -31,6 +31,8 @@ export interface StoreState {
   readonly runs: Map<string, Run>
   /** Run key to run id. */
   readonly keys: Map<string, string>
+  /** Run id to the milliseconds for which its lease, or its wait in the queue, was set. */
+  readonly setFor: Map<string, number>
   readonly versions: Map<string, number>
   readonly points: Map<string, KnownPoint>
   readonly flags: Map<string, Flags>
@@ -59,6 +61,7 @@ export function emptyState(storeId: string): StoreState {
     cursors: new Map(),
     runs: new Map(),
     keys: new Map(),
+    setFor: new Map(),
     versions: new Map(),
     points: new Map(),
     flags: new Map(),
@@ -77,6 +80,7 @@ export function copyState(state: StoreState): StoreState {
     cursors: new Map(state.cursors),
     runs: new Map(state.runs),
     keys: new Map(state.keys),
+    setFor: new Map(state.setFor),
     versions: new Map(state.versions),
     points: new Map(state.points),
     flags: new Map(state.flags),

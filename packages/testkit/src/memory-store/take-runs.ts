@@ -51,7 +51,18 @@ export function chooseRuns(context: StoreContext, worker: Worker, limit: number)
   return chosen
 }
 
+/** What would last longer than it was set for was set by a clock that was ahead. */
+function cutToLength({ state, now: clock }: StoreContext): void {
+  const now = clock()
+  for (const run of state.runs.values()) {
+    const latest = now + (state.setFor.get(run.id) ?? Number.POSITIVE_INFINITY)
+    if (run.state === 'running' && (run.leaseUntil ?? 0) > latest) state.runs.set(run.id, { ...run, leaseUntil: latest })
+    if (run.state === 'queued' && run.notBefore > latest) state.runs.set(run.id, { ...run, notBefore: latest })
+  }
+}
+
 export function takeRuns(context: StoreContext, worker: Worker, ttl: number, limit: number): readonly Run[] {
+  cutToLength(context)
   return chooseRuns(context, worker, limit).map((run) => {
     const taken: Run = {
       ...run,
@@ -62,6 +73,7 @@ export function takeRuns(context: StoreContext, worker: Worker, ttl: number, lim
       leaseUntil: context.now() + ttl,
     }
     context.state.runs.set(taken.id, taken)
+    context.state.setFor.set(taken.id, ttl)
     return taken
   })
 }

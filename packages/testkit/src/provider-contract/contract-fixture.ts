@@ -1,34 +1,36 @@
 import assert from 'node:assert/strict'
-import {
-  type BackupResult,
-  codeOf,
-  HoldfastError,
-  type Json,
-  type Mark,
-  type Provider,
-  type RestoreSource,
-  type Workload,
-} from '@holdfast/core/spec'
-import { sha256 } from '../bytes.ts'
-import { type CollectedItem, type CollectingSink, collectingSink } from '../collecting-sink.ts'
-import { jsonCopy, type MemoryRun, memoryRunContext } from '../memory-run-context.ts'
+import type { BackupResult, Json, Mark, Provider, RestoreSource, Workload } from '@holdfast/core/spec'
+import { type CollectedItem, collectingSink } from '../collecting-sink.ts'
+import { jsonCopy, type MemoryRun } from '../memory-run-context.ts'
 import { sourceFrom } from '../memory-source.ts'
 import { withinTime } from '../within-time.ts'
+import { type Content, contentOf, ensure, sameThings, saysAborted } from './contract-checks.ts'
+import { type ContractRun, contractRun } from './contract-run.ts'
 import type { PlatformThing, ProviderContractOptions, ProviderUnderTest } from './provider-under-test.ts'
+import { type SaidWords, saidWords } from './said-words.ts'
+
+type Use = 'backup' | 'restore' | 'probe'
 
 /** What the tests of the provider suite work with. */
-export interface ProviderFixture extends ProviderUnderTest {
-  readonly options: Required<Pick<ProviderContractOptions, 'replaces' | 'soonMs'>> & { readonly backup: Json; readonly restore: Json }
+export interface ProviderFixture extends ProviderUnderTest, Pick<SaidWords, 'see'> {
+  readonly replaces: boolean
+  /** What a person would write. */
+  readonly written: { readonly [use in Use]: Json }
+  /** What the provider's `parseOptions` makes of it, as the engine hands it to backup and restore. */
+  parsed(use: Use): Json
   readonly signal: AbortSignal
   readonly newName: string
   /** A run of the given attempt whose notes, steps, intents and errors are searched for secrets at the end of the test. */
-  newRun(options?: { readonly attempt?: number; readonly run?: string; readonly refuseIntent?: number }): MemoryRun
+  newRun(options?: { readonly attempt?: number; readonly run?: string; readonly refuseIntent?: number }): ContractRun
   workloadById(id: string): Promise<Workload>
   /** One backup that succeeds; its intents are still open. */
-  backup(workload?: string, run?: MemoryRun): Promise<Backup>
+  backup(workload?: string, run?: ContractRun): Promise<Backup>
   sourceOf(backup: Backup): RestoreSource
+  contentOf(items: readonly CollectedItem[]): Content
   /** The error that the promise rejects with, in time. Fails when it does not. */
   rejection(promise: Promise<unknown>, what: string): Promise<unknown>
+  /** Fails unless the promise rejects in time and says that this signal was aborted. */
+  abortion(promise: Promise<unknown>, signal: AbortSignal, what: string): Promise<void>
   soon<T>(promise: Promise<T>, what: string): Promise<T>
   /** Fails, with names, unless the platform is as it was. */
   sameAs(before: readonly PlatformThing[], when: string): Promise<void>
@@ -43,102 +45,100 @@ export type ProviderTests = { readonly [name: string]: (fixture: ProviderFixture
 
 export async function withFixture(options: ProviderContractOptions, body: (fixture: ProviderFixture) => Promise<void>): Promise<void> {
   const made = await options.create()
-  const runs: MemoryRun[] = []
-  const seen: string[] = []
+  const said = saidWords()
   try {
-    await body(fixtureOf(options, made, runs, seen))
-    for (const { notes, steps, intended } of runs) seen.push(JSON.stringify([notes, steps, intended]))
-    for (const secret of options.secrets ?? []) {
-      const where = seen.find((text) => text.includes(secret))
-      assert.equal(where?.replaceAll(secret, '<secret>'), undefined, 'a secret left the provider')
-    }
+    await body(fixtureOf(options, made, said))
+    said.noneOf(options.secrets ?? [])
   } finally {
     await made.provider[Symbol.asyncDispose]()
     await made[Symbol.asyncDispose]?.()
   }
 }
 
-function fixtureOf(options: ProviderContractOptions, made: ProviderUnderTest, runs: MemoryRun[], seen: string[]): ProviderFixture {
+function fixtureOf(options: ProviderContractOptions, made: ProviderUnderTest, said: SaidWords): ProviderFixture {
   const signal = new AbortController().signal
-  const soonMs = options.soonMs ?? 5000
-  const backupOptions = options.backupOptions ?? {}
-  const soon = <T>(promise: Promise<T>, what: string) => withinTime(promise, soonMs, what)
+  const { provider } = made
+  const written = { backup: options.backupOptions ?? {}, restore: options.restoreOptions ?? {}, probe: options.probeOptions ?? {} }
+  const soon = <T>(promise: Promise<T>, what: string) => withinTime(promise, options.soonMs ?? 5000, what)
+  const parsed = (use: Use): Json => (provider.parseOptions ? jsonCopy(provider.parseOptions(use, written[use])) : written[use])
 
-  function newRun({ attempt = 1, run = 'contract', refuseIntent }: Parameters<ProviderFixture['newRun']>[0] = {}): MemoryRun {
+  function newRun({ attempt = 1, run = 'contract', refuseIntent }: Parameters<ProviderFixture['newRun']>[0] = {}): ContractRun {
     const mark: Mark = { system: 'testkit', plan: 'contract', run, attempt }
-    const context = memoryRunContext({ provider: made.provider, mark, ...(refuseIntent !== undefined && { refuseIntent }) })
-    runs.push(context)
-    return context
+    return contractRun({ provider, mark, refuseIntent, said })
   }
   async function workloadById(id: string): Promise<Workload> {
-    for await (const workload of made.provider.workloads({ signal, id })) if (workload.id === id) return workload
+    for await (const workload of provider.workloads({ signal, id })) if (workload.id === id) return workload
     throw new Error(`workload "${id}" is not in the inventory`)
   }
   async function backup(id = made.workload, run = newRun()): Promise<Backup> {
-    const { sink, items }: CollectingSink = collectingSink({ signal: run.run.signal })
-    const result = jsonCopy(await made.provider.backup({ workload: id, options: backupOptions }, sink, run.run))
-    seen.push(JSON.stringify(result))
+    const { sink, items } = collectingSink({ signal: run.run.signal })
+    const result = jsonCopy(await provider.backup({ workload: id, options: parsed('backup') }, sink, run.run))
+    said.see('the result of the backup', result)
     return { workload: await workloadById(id), result, items, run }
   }
   async function rejection(promise: Promise<unknown>, what: string): Promise<unknown> {
-    const error = await soon(
-      promise.then(
-        () => undefined,
-        (reason: unknown) => reason ?? new Error('rejected with nothing'),
-      ),
-      what,
-    )
-    assert.ok(error !== undefined, `${what}: did not reject`)
-    seen.push(wordsOf(error))
+    const error = await soon(outcomeOf(promise), what)
+    ensure(error !== undefined, `${what}: did not reject`)
+    said.seeError(error, what)
     return error
   }
   return {
-    provider: made.provider,
+    provider,
     another: () => made.another(),
     workload: made.workload,
     things: () => made.things(),
-    options: { replaces: options.replaces ?? false, soonMs, backup: backupOptions, restore: options.restoreOptions ?? {} },
+    see: said.see,
+    replaces: options.replaces ?? false,
+    written,
+    parsed,
     signal,
     newName: options.newName?.() ?? 'contract-copy',
     newRun,
     workloadById,
     backup,
-    sourceOf: ({ workload, result, items }) => sourceFrom(items, { workload, kind: made.provider.kind, result }),
+    sourceOf: ({ workload, result, items }) => sourceFrom(items, { workload, kind: provider.kind, result }),
+    contentOf: (items) => contentOf(items, options.contentOf && ((item) => options.contentOf?.(item))),
     rejection,
+    abortion: async (promise, aborted, what) => saysAborted(await rejection(promise, what), aborted, what),
     soon,
-    sameAs: async (before, when) => assert.deepEqual(sorted(await made.things()), sorted(before), `the platform is not as it was ${when}`),
+    sameAs: async (before, when) => sameThings(await made.things(), before, when),
   }
 }
 
-/** Everything an error says, to whoever reads it. */
-function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const details = 'details' in error ? JSON.stringify(error.details) : ''
-  return `${error.message} ${error.stack} ${details} ${error.cause === undefined ? '' : wordsOf(error.cause)}`
+/** What it rejects with, or undefined. */
+export const outcomeOf = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error ?? new Error('rejected with nothing'),
+  )
+
+/** Fails unless these items hold what the others hold. */
+export function sameContent(
+  fixture: ProviderFixture,
+  items: readonly CollectedItem[],
+  others: readonly CollectedItem[],
+  message: string,
+): void {
+  const hint = '; what may differ in equal content, say a time in a dump, is left out with the option contentOf'
+  assert.deepEqual(fixture.contentOf(items).parts, fixture.contentOf(others).parts, message + hint)
 }
 
-const sorted = (things: readonly PlatformThing[]): readonly PlatformThing[] =>
-  [...things].sort((one, other) => (one.id < other.id ? -1 : 1))
-
-/** The mark of everything that is there and was not there before must be this one. */
-export function onlyMarked(before: readonly PlatformThing[], now: readonly PlatformThing[], mark: Mark, when: string): void {
-  const known = new Set(before.map(({ id }) => id))
-  for (const thing of now)
-    if (!known.has(thing.id)) assert.deepEqual(thing.mark, mark, `"${thing.id}", made ${when}, does not carry the run's mark`)
-}
-
-/** Every disk, VMDK and archive as name-less hashes: what must be equal in a copy. Descriptions and settings may name the machine. */
-export function dataOf(items: readonly CollectedItem[]): readonly string[] {
-  return items
-    .filter((item) => item.type === 'disk' || item.format !== 'bytes')
-    .map((item) => `${item.type === 'disk' ? item.disk.key : item.format} ${sha256(item.bytes)}`)
-    .sort()
-}
-
-export function hasCode(error: unknown, code: string, what: string): void {
-  const said = error instanceof Error ? error.message : String(error)
-  assert.equal(codeOf(error), code, `${what}: the code of "${said}"`)
-  assert.ok(HoldfastError.isInstance(error), `${what}: "${said}" is not a HoldfastError`)
+/** One attempt for each intent that it asks for, which cannot be stored then, and one in which all can. After each the platform is as it was. */
+export async function refuseEachIntent(
+  fixture: ProviderFixture,
+  what: 'backup' | 'restore',
+  attempt: (run: ContractRun) => Promise<unknown>,
+): Promise<void> {
+  const before = await fixture.things()
+  for (let number = 1; ; number++) {
+    const run = fixture.newRun({ run: `refused${number}`, refuseIntent: number })
+    const error = await fixture.soon(outcomeOf(attempt(run)), `${what}, intent ${number} refused`)
+    ensure(error !== undefined || !run.refused, `intent ${number} could not be stored, and the ${what} went on`)
+    if (error !== undefined && !run.refused) throw error // what it says of itself; asking for one intent less would end nowhere
+    await run.undoOpen({ committed: error === undefined && what === 'backup' })
+    await fixture.sameAs(before, error === undefined ? `after the ${what}` : `after intent ${number} could not be stored`)
+    if (error === undefined) return
+  }
 }
 
 /** Every intent, newest first, by another instance and through JSON, as another node does it. */

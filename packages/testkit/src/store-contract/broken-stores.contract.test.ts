@@ -4,6 +4,7 @@ import { collectingRunner } from '../collecting-runner.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { countingIds } from '../fake-ids.ts'
 import { type MemoryStore, memoryStore } from '../memory-store/memory-store.ts'
+import type { StoreState } from '../memory-store/store-state.ts'
 import { storeContract } from './store-contract.ts'
 
 type Part = 'plans' | 'runs' | 'points' | 'nodes' | 'replications' | 'outbox'
@@ -84,6 +85,18 @@ const broken: { readonly [name: string]: Breakage } = {
         },
       }),
     caughtBy: 'each run is taken exactly once, and no limit is passed',
+  },
+  'believes every lease, whatever its clock has said': {
+    breakStore: (good) =>
+      replaced(good, 'runs', {
+        async take(...given) {
+          const copy = good.dump()
+          ;(copy.state as StoreState).setFor.clear()
+          good.load(copy)
+          return good.runs.take(...given)
+        },
+      }),
+    caughtBy: 'a lease lasts no longer than it was given for: who lives renews it, who is dead loses the run',
   },
   'saves in two steps': {
     breakStore: (good) =>
@@ -197,7 +210,8 @@ async function failuresOf(breakStore: Breakage['breakStore'], reopenEmpty = fals
       const make = () => memoryStore({ clock, ids: countingIds() })
       const store = breakStore(make())
       const reopen = async () => (reopenEmpty ? make() : store)
-      return { store, advance: clock.advance, another: async () => store, reopen, dispose: async () => {} }
+      const setBack = async (milliseconds: number) => clock.jump(-milliseconds)
+      return { store, advance: clock.advance, setBack, another: async () => store, reopen, dispose: async () => {} }
     },
   })
   return (await results()).filter(({ error }) => error !== undefined).map(({ name }) => name)

@@ -10,6 +10,7 @@ storeContract({
   create: async () => {
     const clock = fakeClock()
     const store = memoryStore({ clock, ids: countingIds() })
-    return { store, advance: clock.advance, another: async () => store, reopen: async () => store, dispose: async () => {} }
+    const setBack = async (milliseconds: number) => clock.jump(-milliseconds)
+    return { store, advance: clock.advance, setBack, another: async () => store, reopen: async () => store, dispose: async () => {} }
   },
 })

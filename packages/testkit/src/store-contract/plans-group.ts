@@ -123,6 +123,32 @@ function dueTests(options: StoreContractOptions): void {
       }
       assert.deepEqual(await dueOf(given), [cursor('a', 100)])
     })
+    test('setBack moves a cursor back, also one that was at its end, and only from where it is', async (given) => {
+      const { store, options } = given
+      const [far, ended] = [cursor('far', 900), cursor('ended', null)]
+      await putPlan(given, [far, ended])
+      assert.equal(await store.plans.setBack(cursor('far', 800), 300, options), false)
+      assert.equal(await store.plans.setBack(cursor('far', null), 300, options), false)
+      assert.equal(await store.plans.setBack(cursor('ended', 900), 300, options), false)
+      assert.equal(await store.plans.setBack(cursor('unknown', 900), 300, options), false)
+      for (const due of [900, 901]) assert.equal(await store.plans.setBack(far, due, options), false)
+      assert.deepEqual(await dueOf(given), [far])
+      assert.equal(await store.plans.setBack(far, 300, options), true)
+      assert.equal(await store.plans.setBack(ended, 400, options), true)
+      assert.equal(await store.plans.advance(far, 1000, [request('late')], options), false)
+      assert.deepEqual(await dueOf(given), [cursor('far', 300), cursor('ended', 400)])
+    })
+    test('cursors gives all of them, and the time', async (given) => {
+      const now = await timeOf(given)
+      const all = [cursor('a', 100), cursor('b', now + 10_000), cursor('c', null)]
+      await putPlan(given, all)
+      const found = await given.store.plans.cursors(given.options)
+      assert.deepEqual(
+        found.cursors.toSorted((left, right) => (left.schedule < right.schedule ? -1 : 1)),
+        all,
+      )
+      assert.ok(found.now >= now)
+    })
     test('null ends a schedule: it is never due and cannot be advanced', async (given) => {
       const { store, options } = given
       await putPlan(given, [cursor('a', 100)])

@@ -19,6 +19,8 @@ export interface StoreHandle {
   readonly store: Store
   /** Moves the store's clock on. */
   advance(milliseconds: number): Promise<void>
+  /** Sets the store's clock back. Without it, what a store does then is not tested. */
+  setBack?(milliseconds: number): Promise<void>
   /** Another store over the same data, as another process would have it; not opened yet. The suite disposes it. */
   another?(): Promise<Store>
   /** Ends the process that holds the store, without a farewell if possible, and gives a new store over the same data, not opened yet. */

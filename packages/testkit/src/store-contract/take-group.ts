@@ -84,6 +84,7 @@ export function takeGroup(options: StoreContractOptions): void {
     })
   })
   leaseTests(options)
+  setBackTests(options)
   resourceTests(options)
 }
 
@@ -124,6 +125,47 @@ function leaseTests(options: StoreContractOptions): void {
       await given.advance(leaseMs + 1)
       assert.deepEqual(await take(['provider:esx']), [])
       assert.equal((await take(['provider:docker']))[0]?.attempt, 2)
+    })
+  })
+}
+
+function setBackTests(options: StoreContractOptions): void {
+  const test = storeTestCase(options)
+  const year = 365 * 86_400_000
+  options.describe('store: a clock that was ahead', () => {
+    test('a lease lasts no longer than it was given for: who lives renews it, who is dead loses the run', async (given) => {
+      if (given.setBack === undefined) return
+      const [alive, dead] = [await runningRun(given, 'alive'), await runningRun(given, 'dead')]
+      await given.setBack(year)
+      assert.deepEqual(await takeAll(given), [])
+      await given.advance(leaseMs - 1000)
+      await given.store.runs.renew(leaseOf(alive), leaseMs, null, given.options)
+      assert.deepEqual(await takeAll(given), [])
+      await given.advance(2000)
+      assert.deepEqual(keysOf(await takeAll(given)), [dead.key])
+      assert.equal((await getRun(given, 'dead')).failures, 1)
+    })
+    test('a run that was made, or failed, then waits no longer than it was to', async (given) => {
+      const { store, options } = given
+      if (given.setBack === undefined) return
+      const failed = leaseOf(await runningRun(given, 'failed'))
+      await store.runs.finish(failed, { state: 'queued', delay: 5000, failure: true }, [], [], options)
+      const { now } = await store.plans.due(0, options)
+      await store.runs.create([request('planned', { dueAt: now, delay: 3000 })], options)
+      await given.setBack(year)
+      assert.deepEqual(await takeAll(given), [])
+      await given.advance(4000)
+      assert.deepEqual(keysOf(await takeAll(given)), ['planned'])
+      await given.advance(2000)
+      assert.deepEqual(keysOf(await takeAll(given)), ['failed'])
+    })
+    test('a small step back ends no lease', async (given) => {
+      if (given.setBack === undefined) return
+      await runningRun(given, 'one')
+      await given.setBack(1000)
+      assert.deepEqual(await takeAll(given), [])
+      await given.advance(leaseMs - 2000)
+      assert.deepEqual(await takeAll(given), [])
     })
   })
 }

@@ -15,12 +15,16 @@ import type { EngineParts } from '../parts.ts'
 import { type LastReport, type NextReport, nodeBack, nodeStale, ownTransitions } from './alerts.ts'
 import { createCheckRunner } from './check-runner.ts'
 import { clockCheck, nodeLooks, notifierChecks } from './looks.ts'
+import { createStartCheck } from './start-check.ts'
+import { waitingCheckName } from './waiting-look.ts'
 
 /** Deadline of one check, and of each call to the store, milliseconds. */
 const checkMs = 10_000
 
 /** The health of this node, and what is known of all. */
 export interface Health {
+  /** The start of this node, watched: reports tell when it takes too long. */
+  starting(start: Promise<void>): Promise<void>
   /** One round: looks at everything, tells what has changed, reports. Rejects when the store cannot be written; the next round tells it then. */
   run(options: CallOptions): Promise<void>
   /** All nodes as their last reports tell. Waits for the first report of this node if that is just being made. */
@@ -36,6 +40,7 @@ export function createHealth(parts: EngineParts): Health {
   const inTime: InTime = (options, body) => withDeadline({ ...options, clock: parts.clock, milliseconds: checkMs, name: 'The store' }, body)
   const teller = createTeller(parts, nodeStaleMs, inTime)
   const runner = createCheckRunner(parts.clock, nodeLooks(parts, parts.clockWatch), checkMs)
+  const startCheck = createStartCheck(parts.clock)
   let underWay: Promise<void> | undefined
 
   const known = async (options: CallOptions): Promise<readonly LastReport[]> => {
@@ -44,8 +49,9 @@ export function createHealth(parts: EngineParts): Health {
   }
 
   async function round(options: CallOptions): Promise<void> {
-    const looked = await runner.run(options)
-    const checks = [...looked, clockCheck(parts.clockWatch), ...notifierChecks(parts.notifiers, parts.stallMs)]
+    const looked = (await runner.run(options)).filter(({ name, state }) => name !== waitingCheckName || state !== 'OK')
+    const notifiers = notifierChecks(parts.notifiers, parts.stallMs)
+    const checks = [...looked, clockCheck(parts.clockWatch), ...startCheck.checks(), ...notifiers]
     const next = { node: parts.name, state: worstState(checks.map((check) => check.state)), checks }
     await teller.tell(await known(options), next, options)
     const report = { ...next, version: softwareVersion, checks: checks.map((check) => ({ ...check })) }
@@ -54,6 +60,7 @@ export function createHealth(parts: EngineParts): Health {
   }
 
   return {
+    starting: startCheck.watch,
     async run(options) {
       underWay = round(options)
       try {

@@ -9,6 +9,7 @@ import type { Look, Verdict } from './check-runner.ts'
 import type { ClockWatch } from './clock-watch.ts'
 import type { WatchedNotifier } from './notifier-watch.ts'
 import { undoLook } from './undo-look.ts'
+import { waitingLook } from './waiting-look.ts'
 
 /** Everything that may hang: what this node needs from elsewhere. */
 export function nodeLooks(parts: EngineParts, watch: ClockWatch): readonly Look[] {
@@ -27,7 +28,7 @@ export function nodeLooks(parts: EngineParts, watch: ClockWatch): readonly Look[
       look: async (options) => verdictOf(await provider.check(options)),
     }),
   )
-  return [storeLook(parts, watch), ...repositories, ...providers, undoLook(parts)]
+  return [storeLook(parts, watch), ...repositories, ...providers, undoLook(parts), waitingLook(parts)]
 }
 
 function storeLook(parts: EngineParts, watch: ClockWatch): Look {

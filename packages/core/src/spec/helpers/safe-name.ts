@@ -7,7 +7,10 @@ import { showValue } from './parse-options.ts'
  */
 export function assertSafeName(name: string, what: string): void {
   const problem = unsafe(name)
-  if (problem !== undefined) throw new HoldfastError('PATH_OUTSIDE', `${what} ${showValue(name)} cannot be a file name: ${problem}`)
+  if (problem === undefined) return
+  throw new HoldfastError('PATH_OUTSIDE', `${what} ${showValue(name)} cannot be a file name: ${problem}`, {
+    remedy: 'Choose a plain file name. If nobody has chosen this one, do not use the data that it came with: it is damaged or hostile.',
+  })
 }
 
 /** Throws PATH_OUTSIDE unless `path` is relative, `/`-separated, and every part of it is a safe name. */
