@@ -1,4 +1,4 @@
-import { priorityHeadStartMs, type Resource, type Run, type RunStore } from '@holdfast/core/spec'
+import { clockSkewMs, priorityHeadStartMs, type Resource, type Run, type RunStore } from '@holdfast/core/spec'
 import { sql } from 'kysely'
 import { runOf, updateRun } from './run-rows.ts'
 import type { SqlTransaction } from './sql-context.ts'
@@ -78,11 +78,15 @@ async function runsOf({ database }: SqlTransaction, ids: readonly string[]): Pro
 
 /** What would last longer than it was set for was set by a clock that was ahead. */
 async function cutToLength({ database, now }: SqlTransaction): Promise<void> {
-  const latest = sql<number>`set_for + ${now}`
-  await database.updateTable('runs').set({ lease_until: latest }).where('state', '=', 'running').where('lease_until', '>', latest).execute()
-  const waiting = database.updateTable('runs').set({ not_before: latest }).where('state', '=', 'queued')
+  const length = sql<number>`set_for + ${now}`
+  const latest = sql<number>`set_for + ${now + clockSkewMs}`
+  await database.updateTable('runs').set({ lease_until: length }).where('state', '=', 'running').where('lease_until', '>', latest).execute()
+  const waiting = database.updateTable('runs').set({ not_before: length }).where('state', '=', 'queued')
   // The first comparison says the same less exactly; an index knows it.
-  await waiting.where('not_before', '>', now).where('not_before', '>', latest).execute()
+  await waiting
+    .where('not_before', '>', now + clockSkewMs)
+    .where('not_before', '>', latest)
+    .execute()
 }
 
 /** Ended leases first, then queued runs by age, each priority a head start. */

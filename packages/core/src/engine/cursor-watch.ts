@@ -2,6 +2,7 @@ import { isoTime } from '../model/names.ts'
 import type { Plan } from '../model/plan.ts'
 import { nextDue } from '../schedule/index.ts'
 import type { CallOptions } from '../spec/blocks.ts'
+import { clockSkewMs } from '../spec/run-store.ts'
 import type { Cursor, PlanRow } from '../spec/store.ts'
 import type { EngineParts } from './parts.ts'
 import { scheduleId } from './plans.ts'
@@ -40,7 +41,9 @@ async function setBack(parts: EngineParts, planOf: (row: PlanRow) => Plan | unde
     const schedule = row && planOf(row)?.schedule
     if (!schedule || scheduleId(schedule) !== cursor.schedule) continue
     const next = nextDue(schedule, now)
-    if (next === null || (cursor.due !== null && cursor.due <= next)) continue
+    // Another node's clock may be a little ahead of the one that is asked here.
+    const latest = nextDue(schedule, now + clockSkewMs)
+    if (next === null || latest === null || (cursor.due !== null && cursor.due <= latest)) continue
     if (!(await parts.store.plans.setBack(cursor, next, options))) continue
     const before = cursor.due === null ? 'never again' : isoTime(cursor.due)
     parts.logger.warn(`Plan "${cursor.planId}" was due next ${before}, because a clock was ahead. Now it is due ${isoTime(next)}.`)

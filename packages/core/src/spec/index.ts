@@ -49,7 +49,7 @@ export type { PowerAbility, ProbeAbility, Provider, Snapshot, SnapshotAbility } 
 export type { Repository, StoredBytes } from './repository.ts'
 export type { ArchiveEntry, RestoreRequest, RestoreResult, RestoreSource, StoredDisk, StoredFile } from './restore.ts'
 export type { Intent, Mark, OpenIntent, RunContext } from './run-context.ts'
-export { priorityHeadStartMs } from './run-store.ts'
+export { clockSkewMs, priorityHeadStartMs } from './run-store.ts'
 export type { Scheduler } from './scheduler.ts'
 export type {
   Catalog,

@@ -24,6 +24,12 @@ export interface Resource {
  */
 export const priorityHeadStartMs = 900_000
 
+/**
+ * By how much the clocks of those who work on one store may differ, milliseconds. What one of them has set to last for a time lasts that much longer before
+ * another takes it for the work of a clock that was ahead.
+ */
+export const clockSkewMs = 900_000
+
 /** A run to be created. JSON. */
 export interface RunRequest {
   /** Unique for ever: `plan/workload/dueAt`, `restore/point/target`, or the caller's own. Creating it again returns the first. */

@@ -1,4 +1,4 @@
-import { priorityHeadStartMs, type Run } from '@holdfast/core/spec'
+import { clockSkewMs, priorityHeadStartMs, type Run } from '@holdfast/core/spec'
 import { isFinal } from './create-run.ts'
 import type { StoreContext } from './store-state.ts'
 
@@ -55,9 +55,10 @@ export function chooseRuns(context: StoreContext, worker: Worker, limit: number)
 function cutToLength({ state, now: clock }: StoreContext): void {
   const now = clock()
   for (const run of state.runs.values()) {
-    const latest = now + (state.setFor.get(run.id) ?? Number.POSITIVE_INFINITY)
-    if (run.state === 'running' && (run.leaseUntil ?? 0) > latest) state.runs.set(run.id, { ...run, leaseUntil: latest })
-    if (run.state === 'queued' && run.notBefore > latest) state.runs.set(run.id, { ...run, notBefore: latest })
+    const length = now + (state.setFor.get(run.id) ?? Number.POSITIVE_INFINITY)
+    const latest = length + clockSkewMs
+    if (run.state === 'running' && (run.leaseUntil ?? 0) > latest) state.runs.set(run.id, { ...run, leaseUntil: length })
+    if (run.state === 'queued' && run.notBefore > latest) state.runs.set(run.id, { ...run, notBefore: length })
   }
 }
 
