@@ -90,6 +90,7 @@ export function parseEngineOptions(options: EngineOptions): {
     claimed: new Set(),
     durable: new Set(),
     recognised: new Map(),
+    codePlans: { areStored: false },
     gone: gone.signal,
     identity() {
       if (!identity) throw new HoldfastError('INTERNAL', 'The store is not open yet.')

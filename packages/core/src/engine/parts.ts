@@ -70,6 +70,8 @@ export interface EngineParts {
   readonly durable: Set<string>
   /** Id of each repository that was found to be the one whose points the catalog knows. */
   readonly recognised: Map<string, string>
+  /** Once the plans of this node's code are in the store, the store alone tells what fires: they may be changed or removed there. */
+  readonly codePlans: { areStored: boolean }
   /** Aborts when the engine has stopped: whatever still runs in this process is given up as if the process had died. */
   readonly gone: AbortSignal
   identity(): Identity

@@ -9,8 +9,6 @@ import { errorText } from './error-text.ts'
 import type { EngineParts } from './parts.ts'
 
 const casTries = 10
-/** Plans of a node's code that the store has: from then on the store alone tells what fires, and they may have been changed or removed there. */
-const reconciled = new WeakSet<ReadonlyMap<string, Plan>>()
 
 /** A plan as its row holds it: with the nodes that have it in their code. A plan put by hand has none. */
 interface StoredPlan {
@@ -30,7 +28,7 @@ export async function requirePlan(
   id: string,
   options: CallOptions,
 ): Promise<Plan> {
-  const plan = (reconciled.has(codePlans) ? undefined : codePlans.get(id)) ?? (await getPlan(parts.store, id, options))
+  const plan = (parts.codePlans.areStored ? undefined : codePlans.get(id)) ?? (await getPlan(parts.store, id, options))
   if (plan) return plan
   const known = (await listPlans(parts, codePlans, options)).map((each) => `"${each.id}"`).join(', ')
   throw new HoldfastError('NOT_FOUND', `There is no plan "${id}". Known: ${known || 'none'}.`)
@@ -98,7 +96,7 @@ export async function reconcilePlans(parts: EngineParts, codePlans: ReadonlyMap<
     if (left.length === 0) await store.plans.remove(row.id, { ...options, revision: row.revision })
     else await giveUp(parts, row, left, options)
   }
-  reconciled.add(codePlans)
+  parts.codePlans.areStored = true
 }
 
 /**
@@ -132,7 +130,7 @@ export async function listPlans(
   codePlans: ReadonlyMap<string, Plan>,
   options: CallOptions,
 ): Promise<readonly { readonly id: string; readonly plan: Plan }[]> {
-  const found = new Map(reconciled.has(codePlans) ? [] : codePlans)
+  const found = new Map(parts.codePlans.areStored ? [] : codePlans)
   for await (const row of parts.store.plans.list(options)) {
     const plan = found.has(row.id) ? undefined : readablePlan(parts, row)
     if (plan) found.set(row.id, plan)
