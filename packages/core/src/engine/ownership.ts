@@ -19,10 +19,12 @@ export type Ownership =
 
 export async function readOwnership(parts: EngineParts, name: string, options: CallOptions): Promise<Ownership> {
   let bytes = await readRepositoryFile(parts, name, options)
-  if (bytes === undefined && (await holdsPoints(parts, name, options))) {
-    // It may have been mounted between the two looks.
-    bytes = await readRepositoryFile(parts, name, options)
-    if (bytes === undefined) throw deleted(name)
+  if (bytes === undefined) {
+    const held = await lookInto(parts, name, options)
+    if (held.points && !held.repositoryFile) throw deleted(name)
+    // It was mounted between the two looks. A share that has gone again since is asked once more later.
+    if (held.repositoryFile) bytes = await readRepositoryFile(parts, name, options)
+    if (bytes === undefined && held.repositoryFile) throw comesAndGoes(name)
   }
   if (bytes === undefined) return { state: (await knowsPoints(parts.store, name, options)) ? 'missing' : 'new' }
   const file = decodeRepositoryFile(bytes)
@@ -46,16 +48,23 @@ async function knowsPoints(store: Store, repository: string, options: CallOption
   return false
 }
 
-/** Points without a `repository.json`: the right disk is mounted, and somebody has deleted the file. */
-async function holdsPoints(parts: EngineParts, name: string, options: CallOptions): Promise<boolean> {
+/** Points without a `repository.json`: the right disk is mounted, and somebody has deleted the file. One listing says both, so a share that comes and goes cannot look like that. */
+async function lookInto(parts: EngineParts, name: string, options: CallOptions): Promise<{ points: boolean; repositoryFile: boolean }> {
+  const held = { points: false, repositoryFile: false }
   try {
-    for await (const { path } of repositoryNamed(parts, name).list('', options))
-      if (parseRepositoryPath(path).kind === 'manifest') return true
-    return false
+    for await (const { path } of repositoryNamed(parts, name).list('', options)) {
+      if (path === repositoryFileName) return { ...held, repositoryFile: true }
+      held.points ||= parseRepositoryPath(path).kind === 'manifest'
+    }
+    return held
   } catch (error) {
-    if (codeOf(error) === 'REPOSITORY_MISSING') return false
+    if (codeOf(error) === 'REPOSITORY_MISSING') return { points: false, repositoryFile: false }
     throw error
   }
+}
+
+function comesAndGoes(name: string): HoldfastError {
+  return new HoldfastError('REPOSITORY_MISSING', `Repository "${name}" came and went while repository.json was read.`)
 }
 
 function deleted(name: string): HoldfastError {

@@ -27,12 +27,14 @@ async function site(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume') {
     mkdirSync(folder)
   }
   const mount = () => {
+    if (mounted) return
     rmSync(folder, { recursive: true })
     renameSync(`${folder}.away`, folder)
     mounted = true
   }
   const calls = { open: 0, list: 0 }
   const unmountAt: { open?: number; list?: number } = {}
+  const mountedOnlyFor: { list?: boolean } = {}
   const badBlock: { path?: RegExp } = {}
   const main: Repository = {
     ...local,
@@ -45,9 +47,14 @@ async function site(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume') {
       }
       return { ...file, size: file.size, readInto: fail, stream: fail, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() }
     },
-    list(prefix, given) {
+    async *list(prefix, given) {
       if (++calls.list === unmountAt.list) unmount()
-      return local.list(prefix, given)
+      if (mountedOnlyFor.list) mount()
+      try {
+        yield* local.list(prefix, given)
+      } finally {
+        if (mountedOnlyFor.list) unmount()
+      }
     },
   }
   const common = { store, logger: recordingLogger(), retry: { maxFailures: 1 } }
@@ -66,7 +73,7 @@ async function site(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume') {
   const unmountAfter = (kind: 'open' | 'list', after: number) => {
     unmountAt[kind] = calls[kind] + after
   }
-  return { engine, platform, store, folder, workload, unmount, mount, unmountAfter, badBlock, backup, points, common }
+  return { engine, platform, store, folder, workload, unmount, mount, unmountAfter, mountedOnlyFor, badBlock, backup, points, common }
 }
 
 test('a share that is unmounted during a rescan is no proof that its points are gone', async () => {
@@ -80,6 +87,14 @@ test('a share that is unmounted during a rescan is no proof that its points are 
   const made = (await backup('after')) as { readonly point: string }
   await engine.rescan({ repository: 'main' })
   expect((await points())[0]?.id).toBe(made.point)
+})
+
+test('a share that comes and goes between two looks is no repository whose repository.json was deleted', async () => {
+  const { engine, unmount, mountedOnlyFor, points } = await site()
+  unmount()
+  mountedOnlyFor.list = true
+  await expect(engine.rescan({ repository: 'main' })).rejects.toMatchObject({ code: 'REPOSITORY_MISSING', retryable: true })
+  expect(await points()).toHaveLength(3)
 })
 
 test.each(['full', 'quick'] as const)('a share that is unmounted during a verification, %s, quarantines nothing', async (mode) => {
