@@ -30,6 +30,8 @@ export interface Claims {
 export function createClaims(intervals: ReadonlyMap<string, number>, violate: (text: string) => void): Claims {
   const cursors = new Map<string, number>()
   let open: Claim[] = []
+  /** The first due time of each plan: a clock that was set back passes older ones, and nobody was promised those. */
+  const begins = new Map<string, number>()
   /** Due times that were claimed, whoever has to explain them. */
   const claimed = new Set<string>()
   let lost = 0
@@ -70,13 +72,16 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
         if (!passed.includes(dueAt ?? 0)) violate(`${key} is for no due time of this claim`)
         if ([...runs.values()].filter((run) => run.key === key).length !== 1) violate(`${key} has not exactly one run`)
       }
-      const first = passed.filter((at) => !claimed.has(`${planId}/${at}`))
+      const begin = begins.get(planId) ?? due
+      begins.set(planId, begin)
+      const first = passed.filter((at) => at >= begin && !claimed.has(`${planId}/${at}`))
       for (const at of first) claimed.add(`${planId}/${at}`)
       open.push({ process, failuresBefore: process.failures, plan: planId, passed: first })
     },
     setBack: (plan, due) => void cursors.set(plan, due),
     forget() {
       cursors.clear()
+      begins.clear()
       claimed.clear()
       open = []
     },
