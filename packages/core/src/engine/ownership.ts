@@ -195,7 +195,8 @@ async function createRepositoryFile(parts: EngineParts, name: string, options: C
   } catch (error) {
     // Two engines may begin at once, or the answer was lost: whoever created the name is the owner.
     const bytes = await readSmallFile(repositoryNamed(parts, name), repositoryFileName, options).catch(() => undefined)
-    if (bytes === undefined) throw error
+    // The name is taken, yet there is nothing to read: the share went away in between.
+    if (bytes === undefined) throw codeOf(error) === 'EXISTS' ? comesAndGoes(name) : error
     const found = decodeRepositoryFile(bytes)
     if (found.owner !== storeId) throw foreign(parts, name, found)
     await repositoryNamed(parts, name).sync('', options)

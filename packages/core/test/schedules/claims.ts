@@ -81,7 +81,6 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
     setBack: (plan, due) => void cursors.set(plan, due),
     forget() {
       cursors.clear()
-      begins.clear()
       claimed.clear()
       open = []
     },

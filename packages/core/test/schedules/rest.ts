@@ -1,4 +1,5 @@
 import type { Run } from '@holdfast/core/spec'
+import type { Engine } from '../../src/engine/engine.ts'
 import { manifestPath, runHash } from '../../src/model/names.ts'
 import { backupOrder, keyCount, type Orders, ownerOf } from './actions.ts'
 import { parsedPath, stateOf } from './ledger.ts'
@@ -108,7 +109,15 @@ async function pruneOne(world: World, { engine }: Node): Promise<void> {
   const made = (await finish(world, engine.run({ ...backupOrder(world, 0), key: 'last' }), 'last backup')) as
     | { readonly point: string }
     | undefined
-  if (made) await finish(world, engine.prune({ repository: 'main', points: [made.point] }), 'last prune')
+  if (!made) return
+  // Work that was still waiting may have built on it meanwhile.
+  await finish(world, engine.idle(), 'idle before the last prune')
+  const points = (await finish(world, engine.points({ repository: 'main' }), 'listing points')) as
+    | Awaited<ReturnType<Engine['points']>>
+    | undefined
+  const going = new Set([made.point])
+  for (const { id, parents } of points?.toReversed() ?? []) if (parents.some((parent) => going.has(parent))) going.add(id)
+  await finish(world, engine.prune({ repository: 'main', points: [...going] }), 'last prune')
 }
 
 function restCheck(world: World, orders: Orders, afterDisaster: boolean): void {
