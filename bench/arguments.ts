@@ -11,11 +11,11 @@ export interface BenchArguments {
   readonly build: boolean
 }
 
-const units: { readonly [unit: string]: number } = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
+const units: { readonly [unit: string]: number } = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 }
 
 /** `64MiB` -> 67108864. */
 export function parseBytes(text: string): number {
-  const [, number, unit] = /^(\d+)(KiB|MiB|GiB)$/.exec(text) ?? []
+  const [, number, unit] = /^(\d+)(KiB|MiB|GiB|TiB)$/.exec(text) ?? []
   const bytes = Number(number) * (units[unit ?? ''] ?? Number.NaN)
   if (!(bytes > 0)) throw new Error(`"${text}" is not a size: write it like 64MiB or 4GiB.`)
   return bytes

@@ -10,8 +10,13 @@ import { diskFull } from './benches/disk-full.ts'
 import { dockerRestore } from './benches/docker-restore.ts'
 import { dockerVolume } from './benches/docker-volume.ts'
 import { importCore } from './benches/import-core.ts'
+import { merge, mergePlain } from './benches/merge.ts'
+import { mergeZlib, mergeZstd } from './benches/merge-packed.ts'
 import { duePlans } from './benches/plans.ts'
+import { restoreHttp } from './benches/restore-http.ts'
 import { retention } from './benches/retention.ts'
+import { rollup } from './benches/rollup.ts'
+import { vmdkRead } from './benches/vmdk-read.ts'
 import { buildPackages, buildPrograms } from './build.ts'
 
 const benches: { readonly [name: string]: (context: BenchContext) => Promise<void> } = {
@@ -19,6 +24,13 @@ const benches: { readonly [name: string]: (context: BenchContext) => Promise<voi
   'docker-restore': dockerRestore,
   'disk-full': diskFull,
   'import-core': importCore,
+  merge,
+  'merge-plain': mergePlain,
+  'merge-zlib': mergeZlib,
+  'merge-zstd': mergeZstd,
+  rollup,
+  'vmdk-read': vmdkRead,
+  'restore-http': restoreHttp,
   plans: duePlans,
   retention,
 }

@@ -11,7 +11,21 @@ export async function buildPackages(): Promise<void> {
   if (code !== 0) throw new Error(`"npm run build" ended with ${code}.`)
 }
 
-const programs = ['docker-backup', 'docker-restore', 'disk-backup', 'import-nothing', 'import-core', 'retention', 'plans', 'tell-memory']
+const programs = [
+  'docker-backup',
+  'docker-restore',
+  'disk-backup',
+  'merge-chain',
+  'merge-packed',
+  'vmdk-read',
+  'import-nothing',
+  'import-core',
+  'retention',
+  'plans',
+  'tell-memory',
+  'restore-http',
+  'receive-http',
+]
 
 export async function buildPrograms(): Promise<void> {
   await build({

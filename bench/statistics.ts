@@ -45,14 +45,18 @@ export function median(values: readonly number[]): number {
 export async function interleaved<Programs extends { readonly [name: string]: (round: number) => Promise<Cost> }>(
   rounds: number,
   programs: Programs,
-): Promise<{ readonly [Name in keyof Programs]: readonly Cost[] }> {
+): Promise<CostsOf<Programs>> {
   const entries = Object.entries(programs)
   const costs = new Map<string, Cost[]>(entries.map(([name]) => [name, []]))
   for (let round = 0; round < rounds; round++) {
     const first = round % entries.length
     for (const [name, program] of [...entries.slice(first), ...entries.slice(0, first)]) costs.get(name)?.push(await program(round))
   }
-  return Object.fromEntries(costs) as unknown as { readonly [Name in keyof Programs]: readonly Cost[] }
+  return Object.fromEntries(costs) as unknown as CostsOf<Programs>
+}
+
+type CostsOf<Programs> = {
+  readonly [Name in keyof Programs]: readonly (Programs[Name] extends ((round: number) => Promise<infer One>) | undefined ? One : never)[]
 }
 
 /** The line that compares two programs of the same rounds. */

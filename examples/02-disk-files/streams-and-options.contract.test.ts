@@ -2,11 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HoldfastError } from '@holdfast/core/spec'
-import { collectingSink, memoryRunContext, sourceFrom } from '@holdfast/testkit'
+import { collectingSink, diskOfVmdk, memoryRunContext, sourceFrom, vmdkOf } from '@holdfast/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { diskFiles } from './disk-files-provider.ts'
 import { isCompact, parseOptions } from './options.ts'
-import { putFile, takeFile } from './streams.ts'
+import { putExport, putFile, takeFile } from './streams.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -29,6 +29,18 @@ describe('streams', () => {
     if (file === undefined) throw new Error('nothing was put')
     await takeFile(file, join(folder, 'part'), memoryRunContext({ provider }).run)
     expect(bytes.equals(await readFile(join(folder, 'part')))).toBe(true)
+  })
+
+  it('an export of a disk goes into a point under its name, with its disk', async () => {
+    const content = Buffer.alloc(200_192, 'content')
+    const vmdk = vmdkOf(content)
+    await writeFile(join(folder, 'export'), vmdk)
+    const { sink, items } = collectingSink()
+    const disk = { key: 'disk', name: 'web', size: content.length }
+    expect(await putExport(sink, disk, join(folder, 'export'))).toMatchObject({ size: vmdk.length, kept: true })
+    const [item] = items
+    expect(item).toMatchObject({ type: 'stream', name: 'web.vmdk', format: 'vmdk', disk })
+    expect(Buffer.from(diskOfVmdk(item?.bytes ?? Buffer.alloc(0), content.length)).equals(content)).toBe(true)
   })
 
   it('an aborted stream rejects with the reason of its signal', async () => {

@@ -10,6 +10,14 @@ export function putFile(sink: spec.BackupSink, name: string, path: string): Prom
   return sink.stream({ name, format: 'bytes', open: async ({ signal }) => read(path, signal) })
 }
 
+/**
+ * The same for a disk that an export gives as streamOptimized VMDK, once and forward. The first point keeps it as it comes; later ones, of which the receipt says `kept: false`,
+ * only what differs: the engine compares it with the last point while it passes.
+ */
+export function putExport(sink: spec.BackupSink, disk: spec.Disk, path: string): Promise<spec.Receipt> {
+  return sink.stream({ name: `${disk.name}.vmdk`, format: 'vmdk', disk, open: async ({ signal }) => read(path, signal) })
+}
+
 /** Out of the point. `writeFile` takes one chunk after the other and resolves after the last: by then the hash was proven. */
 export async function takeFile(file: spec.StoredFile, part: string, { signal }: spec.RunContext): Promise<void> {
   try {

@@ -1,24 +1,10 @@
-// One mutant for each ordering rule: the exact text that keeps the rule, and what is put in its place.
-
-/** One exact replacement; the text must be there exactly once. */
-export interface Edit {
-  readonly file: string
-  readonly find: string
-  readonly replace: string
-}
-
-export interface Mutant {
-  readonly rule: string
-  readonly edits: readonly Edit[]
-  /** Noticed within a few seeds: one of the short list. */
-  readonly quick?: true
-  /** There is a schedule built for it, because seeds reach it too seldom. */
-  readonly named?: true
-}
+// Rules of commit and prune, and the list of all.
+import type { Mutant } from './mutant.ts'
+import { platformRules, timeRules } from './platform-rules.ts'
+import { rewriteRules } from './rewrite-rules.ts'
 
 const engine = 'packages/core/src/engine'
 const testkit = 'packages/testkit/src'
-const schedules = 'packages/core/test/schedules'
 
 const commit: readonly Mutant[] = [
   {
@@ -83,9 +69,9 @@ const commit: readonly Mutant[] = [
         replace: `  return committedSuccess`,
       },
       {
-        file: `${engine}/operations/backup.ts`,
-        find: `      await repository.sync(target.folder, options)\n    }\n    return committedSuccess`,
-        replace: `    }\n    return committedSuccess`,
+        file: `${engine}/commit.ts`,
+        find: `      await repository.sync(target.folder, options)\n    }\n    return writtenSuccess`,
+        replace: `    }\n    return writtenSuccess`,
       },
     ],
   },
@@ -105,7 +91,7 @@ const commit: readonly Mutant[] = [
     edits: [
       {
         file: `${engine}/settle.ts`,
-        find: `  if (decided.state === 'live' && decided.manifest.runKey === attempt.run.key) return committedSuccess(target, decided.manifest)\n`,
+        find: `  if (decided.state === 'live' && writerOf(decided.manifest) === attempt.run.key) return writtenSuccess(target, decided.manifest)\n`,
         replace: ``,
       },
       {
@@ -260,113 +246,4 @@ const prune: readonly Mutant[] = [
   },
 ]
 
-const platform: readonly Mutant[] = [
-  {
-    rule: 'fence',
-    edits: [
-      {
-        file: `${testkit}/memory-store/held-run.ts`,
-        find: `  if (run?.state === 'running' && run.attempt === lease.attempt) return run\n`,
-        replace: `  if (run) return run\n`,
-      },
-    ],
-  },
-  {
-    rule: 'store-durable',
-    edits: [
-      {
-        file: `${schedules}/simulate.ts`,
-        find: `async function step(game: Game): Promise<void> {\n`,
-        replace: `const older: ReturnType<World['store']['dump']>[] = []
-async function step(game: Game): Promise<void> {
-  if (game.world.traffic.step === 1) older.length = 0
-  older.push(game.world.store.dump())
-  if (older.length > 12) older.shift()
-`,
-      },
-      {
-        file: `${schedules}/simulate.ts`,
-        find: `  world.repository.powerLoss()\n`,
-        replace: `  world.repository.powerLoss()\n  const old = older[0]\n  if (old && !world.coverage.has('database lost')) world.store.load(old)\n`,
-      },
-    ],
-  },
-  {
-    rule: 'pin-in-repository',
-    edits: [
-      {
-        file: `${engine}/point-flags.ts`,
-        find: `      if (bytes) await storage.put(`,
-        replace: `      if (bytes && bytes.length === 0) await storage.put(`,
-      },
-    ],
-  },
-  {
-    rule: 'intent-first',
-    edits: [
-      {
-        file: `${engine}/intents.ts`,
-        find: `      await attempt.changeIntents((intents) => [...intents, intent], { signal })`,
-        replace: `      attempt.changeIntents((intents) => [...intents, intent], { signal }).catch(() => undefined)`,
-      },
-    ],
-  },
-  {
-    rule: 're-undo',
-    named: true,
-    edits: [
-      {
-        file: `${engine}/settle.ts`,
-        find: `intents.map((each) => (isOpen(each) && undone(each) ? { ...each, until } : each))`,
-        replace: `intents.filter((each) => until > 0 && !(isOpen(each) && undone(each)))`,
-      },
-    ],
-  },
-  {
-    rule: 'tag-sweep',
-    edits: [
-      {
-        file: `${engine}/sweep.ts`,
-        find: `=> undoUnknown(parts, name, options))`,
-        replace: `=> (options.signal.aborted ? undoUnknown(parts, name, options) : undefined))`,
-      },
-    ],
-  },
-  {
-    rule: 'undo-checks-tag',
-    edits: [
-      {
-        file: `${testkit}/scripted-provider/machine-restore.ts`,
-        find: `  if (before.some((machine) => machine.unfinished && machine.name === name)) await host.removeMachineNamed(name, options)`,
-        replace: `  for (const machine of before) await host.removeMachineNamed(machine.name === name ? name : machine.name, options)`,
-      },
-    ],
-  },
-  {
-    rule: 'platform-name',
-    named: true,
-    edits: [
-      {
-        file: `${testkit}/memory-platform/machine-host.ts`,
-        find: `    if (holder && holder.id !== id) throw`,
-        replace: `    if (holder && holder.id === 'nobody') throw`,
-      },
-    ],
-  },
-]
-
-const time: readonly Mutant[] = [
-  {
-    rule: 'claim-cas',
-    quick: true,
-    edits: [
-      {
-        file: `${testkit}/memory-store/memory-plans.ts`,
-        find: `if (current === undefined || current.due === null || current.due !== from.due) return false`,
-        replace: `if (current === undefined) return false`,
-      },
-    ],
-  },
-]
-
-export const mutants: readonly Mutant[] = [...commit, ...prune, ...platform, ...time]
+export const mutants: readonly Mutant[] = [...commit, ...prune, ...rewriteRules, ...platformRules, ...timeRules]

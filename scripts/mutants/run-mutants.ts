@@ -3,7 +3,8 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Mutant, mutants } from './rules.ts'
+import type { Mutant } from './mutant.ts'
+import { mutants } from './rules.ts'
 import { copySources, type SourceCopy } from './source-copy.ts'
 
 export interface Caught {

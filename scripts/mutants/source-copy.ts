@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Edit } from './rules.ts'
+import type { Edit } from './mutant.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const schedules = 'packages/core/test/schedules'

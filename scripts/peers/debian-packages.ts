@@ -10,6 +10,7 @@ const packages: Readonly<Record<string, string>> = {
   curl: 'curl',
   zstd: 'zstd',
   openssl: 'openssl',
+  python3: 'python3',
   'python3-aiosmtpd': 'aiosmtpd',
 }
 

@@ -14,6 +14,7 @@ export interface PeerFacts {
   tar: { path: string }
   zstd: { path: string }
   curl: { path: string }
+  python3: { path: string }
   /** A mail server that a test starts by itself, see smtp-server.ts: the Python that has aiosmtpd, and what makes a certificate. */
   smtp: { python: string; openssl: string }
 }
@@ -39,6 +40,7 @@ async function lookUp(): Promise<FoundPeers> {
     tar: findTool('tar'),
     zstd: findTool('zstd'),
     curl: findTool('curl'),
+    python3: findTool('python3'),
     smtp: findSmtp(),
   }
 }
@@ -71,7 +73,7 @@ function findSmtp(): FoundPeer<'smtp'> {
   return python === undefined ? { missing: `${program} does not say which Python it is for` } : { facts: { python, openssl } }
 }
 
-function findTool(name: 'tar' | 'zstd' | 'curl'): { facts: { path: string } } | { missing: string } {
+function findTool(name: 'tar' | 'zstd' | 'curl' | 'python3'): { facts: { path: string } } | { missing: string } {
   const path = findProgram(name)
   return path === undefined ? { missing: 'not in the PATH' } : { facts: { path } }
 }

@@ -1,3 +1,4 @@
+import type { DiskFormat } from '@holdfast/core/offline'
 import type { ExitCode } from './exit-codes.ts'
 import type { Host } from './host.ts'
 
@@ -12,11 +13,15 @@ export interface Words {
   readonly quick: boolean
   readonly into?: string
   readonly extract: boolean
-  readonly format: 'qcow2' | 'raw'
+  /** `-` or an address. */
+  readonly to?: string
+  /** Key of a disk. */
+  readonly disk?: string
+  readonly format: DiskFormat
 }
 
 /** Options that exist; each command takes some of them. */
-export type OptionName = 'json' | 'workload' | 'quick' | 'into' | 'extract' | 'format'
+export type OptionName = 'json' | 'workload' | 'quick' | 'into' | 'to' | 'disk' | 'extract' | 'format'
 
 /** One command of `holdfast`. */
 export interface Command {

@@ -34,13 +34,16 @@ describe('the words of a command', () => {
     [['/srv', 'a', 'b'], 'One word too many: "b".'],
     [['/srv', 'a', '--quick'], '--quick is not an option of "holdfast restore"'],
     [['/srv', 'a', '--extrcat'], '--extrcat is not an option of "holdfast restore": did you mean --extract?'],
-    [['/srv', 'a', '-x'], '-x is not an option of "holdfast restore", which has --into, --workload, --extract, --format, --json.'],
+    [
+      ['/srv', 'a', '-x'],
+      '-x is not an option of "holdfast restore", which has --into, --to, --workload, --disk, --extract, --format, --json.',
+    ],
     [['/srv', 'a', '--into'], '--into needs a value.'],
     [['/srv', 'a', '--into='], '--into needs a value.'],
     [['/srv', 'a', '--into', '--json'], '--into needs a value.'],
     [['/srv', 'a', '--json=yes'], '--json takes no value, "yes" was given.'],
     [['/srv', 'a', '--into', 'b', '--into', 'c'], '--into was given twice.'],
-    [['/srv', 'a', '--format', 'vhd'], '--format is "vhd"; allowed: qcow2, raw.'],
+    [['/srv', 'a', '--format', 'vhd'], '--format is "vhd"; allowed: raw, qcow2, vmdk, vmdk-stored.'],
   ])('%j are refused', (words, message) => {
     const remedy = expect.stringMatching(/^Write: holdfast restore FOLDER POINT.*holdfast restore --help$/)
     expect(() => parseWords(restoreCommand, words)).toThrow(

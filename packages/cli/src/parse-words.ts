@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { type DiskFormat, diskFormats } from '@holdfast/core/offline'
 import { HoldfastError, nearest } from '@holdfast/core/spec'
 import type { Command, OptionName, Words } from './command.ts'
 
@@ -7,6 +8,8 @@ const options = {
   workload: { type: 'string' },
   quick: { type: 'boolean' },
   into: { type: 'string' },
+  to: { type: 'string' },
+  disk: { type: 'string' },
   extract: { type: 'boolean' },
   format: { type: 'string' },
 } as const satisfies { readonly [name in OptionName]: { readonly type: 'boolean' | 'string' } }
@@ -33,9 +36,11 @@ export function parseWords(command: Command, rest: readonly string[]): Words {
   if (points.length < least) throw refuse('The point is missing.')
   if (points.length > most) throw refuse(`One word too many: ${JSON.stringify(points[most])}.`)
   const { format = 'qcow2', ...others } = values
-  if (format !== 'qcow2' && format !== 'raw') throw refuse(`--format is ${JSON.stringify(format)}; allowed: qcow2, raw.`)
+  if (!isFormat(format)) throw refuse(`--format is ${JSON.stringify(format)}; allowed: ${diskFormats.join(', ')}.`)
   return { json: false, quick: false, extract: false, ...others, folder, points, format }
 }
+
+const isFormat = (word: string): word is DiskFormat => (diskFormats as readonly string[]).includes(word)
 
 function parsed(rest: readonly string[], refuse: (problem: string) => HoldfastError) {
   const given = parseArgs({ args: [...rest], options, allowPositionals: true, strict: false, tokens: true })

@@ -124,7 +124,26 @@ describe('damaged data', () => {
     await flip(path, 0.9)
     const found = ends(await holdfast(['verify', repository, '--json']), 1)
     const { findings } = JSON.parse(found.stdout)
-    expect(findings).toEqual([{ point: id(made.chain, 0), file: inside(path), message: expect.stringContaining('differs from its sum') }])
+    const range = { cluster: expect.any(Number), offset: expect.any(Number), length: expect.any(Number) }
+    const [{ disk }] = findings
+    expect(findings).toEqual([
+      {
+        point: id(made.chain, 0),
+        file: inside(path),
+        message: expect.stringContaining('differs from its sum'),
+        disk: { key: expect.any(String), clusters: 1, ranges: [range] },
+        affects: [id(made.chain, 1), id(made.chain, 2)],
+      },
+    ])
+    const [{ cluster, offset, length }] = disk.ranges
+    expect(offset).toBe(cluster * 65_536)
+    ends(
+      await holdfast(['verify', repository]),
+      1,
+      `DAMAGED ${inside(path)}: the cluster at guest offset ${offset} differs from its sum\n` +
+        `  disk ${disk.key}, guest offset ${offset} to ${offset + length - 1} (cluster ${cluster})\n` +
+        `  also affects: ${id(made.chain, 1)}, ${id(made.chain, 2)}\n`,
+    )
     for (const format of ['qcow2', 'raw']) {
       const into = await target()
       const ended = await restore(repository, into, id(made.chain, 0), '--format', format)

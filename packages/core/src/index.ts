@@ -22,6 +22,8 @@ export type {
 } from './model/plan.ts'
 export type {
   BackupOutcome,
+  DamagedDisk,
+  DamagedRange,
   Finding,
   ItemOutcome,
   PruneOutcome,

@@ -24,8 +24,8 @@ describeWithPeer('root', 'local repository on a disk of 2 MiB', () => {
     await rm(folder, { recursive: true })
   })
 
-  async function* zeros(length: number): AsyncGenerator<Uint8Array, void, undefined> {
-    const chunk = new Uint8Array(65536)
+  async function* zeros(length: number, chunkBytes = 65536): AsyncGenerator<Uint8Array, void, undefined> {
+    const chunk = new Uint8Array(chunkBytes)
     for (let left = length; left > 0; left -= chunk.length) yield chunk.subarray(0, Math.min(left, chunk.length))
   }
 
@@ -44,9 +44,11 @@ describeWithPeer('root', 'local repository on a disk of 2 MiB', () => {
 
   it('fails a put that does not fit with DISK_FULL, and leaves no part of it', async () => {
     await repository.put('a/p/manifest.1.json', bytesOf('{}'), { signal, ifAbsent: true })
-    for (const length of [2 << 20, 20 << 20]) {
-      await expect(repository.put('a/p/2/disk', zeros(length), { signal, ifAbsent: true })).rejects.toMatchObject({ code: 'DISK_FULL' })
-    }
+    for (const length of [2 << 20, 20 << 20])
+      for (const chunkBytes of [65_536, 1 << 20, 4 << 20]) {
+        const put = repository.put('a/p/2/disk', zeros(length, chunkBytes), { signal, ifAbsent: true })
+        await expect(put).rejects.toMatchObject({ code: 'DISK_FULL' })
+      }
     expect(await readdir(join(folder, 'a/p/2'))).toEqual([])
     const file = await repository.open('a/p/manifest.1.json', { signal })
     expect(new TextDecoder().decode(await collectBytes(file.stream({ start: 0, end: file.size }, { signal }), 10))).toBe('{}')

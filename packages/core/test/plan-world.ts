@@ -20,12 +20,12 @@ export const day = 24 * hour
 export const options = { signal: new AbortController().signal }
 
 /** Memory plug-ins on one clock that stands still at midnight UTC of 20 November 2026, and engines on them. */
-export function planWorld(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume') {
+export function planWorld(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume', more: readonly string[] = []) {
   const clock = fakeClock({ start: Date.UTC(2026, 10, 20) })
   const platform = memoryPlatform({ random: seededRandom(7) })
   const store = memoryStore({ clock, ids: countingIds('s') })
   const provider = scriptedProvider(platform, { shape, name: 'p' })
-  const repositories = { main: memoryRepository({ clock }) }
+  const repositories = Object.fromEntries(['main', ...more].map((name) => [name, memoryRepository({ clock })]))
   const engines: Engine[] = []
   async function make(plans: { readonly [id: string]: PlanInput }, more: Partial<EngineOptions> = {}) {
     const common = {

@@ -13,24 +13,36 @@ interface Layer {
 
 interface Cursor {
   readonly runs: AsyncGenerator<Run, void, undefined>
+  /** Clusters of the disk: what a layer has past them does not show. */
+  readonly clusters: number
   /** The run that ends after the place the merge is at. */
   head: Run | undefined
+  /** The zeros from the end of a smaller layer to the end of the disk. */
+  tail: Run | undefined
 }
 
-/** The runs of a layer, followed by zeros up to the end of the disk. */
-async function* runsOf(blocks: MappedBlocks, clusters: number, options: CallOptions): AsyncGenerator<Run, void, undefined> {
+function cursorOf(blocks: MappedBlocks, clusters: number, options: CallOptions): Cursor {
   const own = clustersOf(blocks.size)
-  for await (const run of checkedExtents(blocks, options)) {
-    if (run.index >= clusters) return
-    yield { ...run, count: Math.min(run.count, clusters - run.index) }
+  return {
+    runs: checkedExtents(blocks, options),
+    clusters,
+    head: { index: -1, count: 1, kind: 'zero' },
+    tail: own < clusters ? { index: own, count: clusters - own, kind: 'zero' } : undefined,
   }
-  if (own < clusters) yield { index: own, count: clusters - own, kind: 'zero' }
 }
+
+const isBehind = ({ head }: Cursor, position: number): boolean => head !== undefined && head.index + head.count <= position
 
 async function advance(cursor: Cursor, position: number): Promise<void> {
-  while (cursor.head !== undefined && cursor.head.index + cursor.head.count <= position) {
+  while (isBehind(cursor, position)) {
     const next = await cursor.runs.next()
-    cursor.head = next.done ? undefined : next.value
+    if (!next.done && next.value.index < cursor.clusters) {
+      const { index, count, kind } = next.value
+      cursor.head = { index, count: Math.min(count, cursor.clusters - index), kind }
+    } else {
+      cursor.head = cursor.tail
+      cursor.tail = undefined
+    }
   }
 }
 
@@ -45,15 +57,19 @@ function pick(cursors: readonly Cursor[], position: number): Run | number | unde
   return Number.isFinite(next) ? next : undefined
 }
 
-async function* newestRuns(layers: readonly Layer[], clusters: number, options: CallOptions): AsyncGenerator<Run, void, undefined> {
-  const cursors = layers.map(
-    ({ blocks }): Cursor => ({ runs: runsOf(blocks, clusters, options), head: { index: -1, count: 1, kind: 'zero' } }),
-  )
+function extentOf({ index, count, kind }: Run, size: number): Extent {
+  const offset = index * clusterBytes
+  return { offset, length: Math.min(count * clusterBytes, size - offset), kind }
+}
+
+async function* newestExtents(layers: readonly Layer[], size: number, options: CallOptions): AsyncGenerator<Extent, void, undefined> {
+  const clusters = clustersOf(size)
+  const cursors = layers.map(({ blocks }) => cursorOf(blocks, clusters, options))
   try {
     let position = 0
     let last: Run | undefined
     for (;;) {
-      for (const cursor of cursors) await advance(cursor, position)
+      for (const cursor of cursors) if (isBehind(cursor, position)) await advance(cursor, position)
       const found = pick(cursors, position)
       if (found === undefined) break
       if (typeof found === 'number') {
@@ -64,11 +80,11 @@ async function* newestRuns(layers: readonly Layer[], clusters: number, options: 
       if (last !== undefined && last.kind === found.kind && last.index + last.count === found.index)
         last = { ...last, count: last.count + found.count }
       else {
-        if (last !== undefined) yield last
+        if (last !== undefined) yield extentOf(last, size)
         last = found
       }
     }
-    if (last !== undefined) yield last
+    if (last !== undefined) yield extentOf(last, size)
   } finally {
     for (const cursor of cursors) await cursor.runs.return()
   }
@@ -140,13 +156,7 @@ export function chainView(layers: readonly MappedBlocks[], size: number): Mapped
     size,
     readers: Math.min(...layers.map((layer) => layer.readers ?? 1), 4),
     readInto: createReader(limited, size),
-    async *extents(options) {
-      for await (const { index, count, kind } of newestRuns(limited, clustersOf(size), options)) {
-        const offset = index * clusterBytes
-        const extent: Extent = { offset, length: Math.min(count * clusterBytes, size - offset), kind }
-        yield extent
-      }
-    },
+    extents: (options) => newestExtents(limited, size, options),
     [Symbol.asyncDispose]: disposeOnce(layers),
   }
 }

@@ -47,9 +47,11 @@ export async function* sameRuns(runs: AsyncIterable<Run>, expected: string): Asy
     fingerprint.add(run)
     yield run
   }
-  if (fingerprint.value() !== expected) {
-    throw new DiskImageError('INVALID_OPTIONS', 'the source answered other extents than before: it must be frozen while it is read')
-  }
+  if (fingerprint.value() !== expected) throw otherExtents()
+}
+
+export function otherExtents(): DiskImageError {
+  return new DiskImageError('INVALID_OPTIONS', 'the source answered other extents than before: it must be frozen while it is read')
 }
 
 /** A short value for a series of runs. */

@@ -4,6 +4,7 @@ import type { Failure } from './blocks.ts'
 export type DiskImageErrorCode =
   | 'CHECKSUM_MISMATCH'
   | 'IMAGE_DAMAGED'
+  | 'INTERNAL'
   | 'INVALID_OPTIONS'
   | 'NOT_FOUND'
   | 'READ_FAILED'
@@ -16,6 +17,7 @@ export type DiskImageErrorDetails = { readonly [key: string]: string | number | 
 const remedies: { readonly [code in DiskImageErrorCode]: string } = {
   CHECKSUM_MISMATCH: 'Use another copy of this image; check the disks of the storage it is on.',
   IMAGE_DAMAGED: 'Use another copy of this image; do not use data from this one.',
+  INTERNAL: 'Report it with the log.',
   INVALID_OPTIONS: 'Mend the value shown.',
   NOT_FOUND: 'Check the path.',
   READ_FAILED: 'Check permissions and the disk the file is on, then try again.',

@@ -10,7 +10,7 @@ export interface SumLayer {
   readonly batches: SumBatches
 }
 
-const batchSums = 4096
+const batchSums = 512
 
 /** One sum after the other, ascending or refused. */
 export async function* eachSum(batches: SumBatches): AsyncGenerator<ClusterSum, void, undefined> {
@@ -66,17 +66,26 @@ export function overlaySums(layers: readonly SumLayer[]): SumBatches {
   return { [Symbol.asyncIterator]: () => merged(layers) }
 }
 
+/** The logical digest of a disk of which the sums come one after the other, in guest order. */
+export function createLogicalDigest(): { add(index: number, sum: Uint8Array): void; value(): string } {
+  const hash = createHash('sha256')
+  const place = Buffer.alloc(8)
+  return {
+    add(index, sum) {
+      if (sameSum(sum, zeroSum)) return
+      place.writeUIntLE(index, 0, 6)
+      hash.update(place).update(sum)
+    },
+    value: () => hash.digest('hex'),
+  }
+}
+
 /**
  * The logical digest of a disk, in hexadecimal: SHA-256 over (index as u64 little-endian, its sum) of every cluster that is not all zero, in guest order.
  * It depends on what the disk holds only, not on how it is stored, so it is the same before and after a merge.
  */
 export async function logicalDigest(sums: SumBatches): Promise<string> {
-  const hash = createHash('sha256')
-  const index = Buffer.alloc(8)
-  for await (const sum of eachSum(sums)) {
-    if (sum.kind === 'zero' || sameSum(sum.sum, zeroSum)) continue
-    index.writeUIntLE(sum.index, 0, 6)
-    hash.update(index).update(sum.sum)
-  }
-  return hash.digest('hex')
+  const digest = createLogicalDigest()
+  for await (const { index, sum } of eachSum(sums)) digest.add(index, sum)
+  return digest.value()
 }

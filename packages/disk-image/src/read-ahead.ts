@@ -30,7 +30,7 @@ function bufferBytes(source: BlockSource): number {
 }
 
 /** Cuts runs into groups of which each fills at most one buffer. */
-async function* grouped(runs: AsyncIterable<Run> | Iterable<Run>, clusters: number): AsyncGenerator<readonly Run[]> {
+export async function* grouped(runs: AsyncIterable<Run> | Iterable<Run>, clusters: number): AsyncGenerator<readonly Run[]> {
   let group: Run[] = []
   let used = 0
   for await (const run of runs) {
@@ -49,7 +49,8 @@ async function* grouped(runs: AsyncIterable<Run> | Iterable<Run>, clusters: numb
   if (group.length > 0) yield group
 }
 
-async function fill(source: BlockSource, runs: readonly Run[], buffer: Buffer, options: CallOptions): Promise<Buffer> {
+/** Fills a buffer from its beginning with the data of runs, and answers the part it took. */
+export async function fill(source: BlockSource, runs: readonly Run[], buffer: Buffer, options: CallOptions): Promise<Buffer> {
   let at = 0
   for (const run of runs) {
     if (run.kind === 'zero') continue

@@ -4,11 +4,12 @@ import { checkSize, clustersOf } from './clusters.ts'
 import { disposeOnce, takeOver } from './dispose.ts'
 import { DiskImageError } from './errors.ts'
 import {
+  checkRecords,
   encodeSumsHeader,
   headerBytes,
-  parseRecords,
   parseSumsHeader,
   readIndex,
+  readRecord,
   recordBytes,
   type SumsHeader,
   writeRecord,
@@ -26,8 +27,10 @@ export interface SumsFile extends AsyncDisposable {
   find(index: number, options: CallOptions): Promise<ClusterSum | undefined>
 }
 
-/** Records in one read: 96 KiB. */
-const pageRecords = 4096
+/** Records in one read: 24 KiB. */
+const pageRecords = 1024
+/** As objects they take ten times as much, and a merge has some of each layer at once. */
+const batchRecords = 128
 const pagesKept = 8
 
 /**
@@ -67,17 +70,21 @@ async function* encoded({ size, count }: SumsHeader, batches: SumBatches): Async
   if (used > 0) yield page.subarray(0, used)
 }
 
-/** Pages read for `find`: the newest few, and the first index of every page that was ever read. */
+/** Pages read for `find`, as they lie in the file, because as objects they would take many times as much: the newest few, and the first index of every page that was ever read. */
 function createPages(source: BlockSource, header: SumsHeader) {
   const pageCount = Math.ceil(header.count / pageRecords)
   const firsts = new Map<number, number>()
-  const kept = new Map<number, Promise<readonly ClusterSum[]>>()
+  const kept = new Map<number, Promise<Buffer>>()
   const bytesOf = async (page: number, options: CallOptions) => {
     const buffer = Buffer.allocUnsafeSlow(Math.min(pageRecords, header.count - page * pageRecords) * recordBytes)
     await source.readInto(buffer, headerBytes + page * pageRecords * recordBytes, options)
     return buffer
   }
-  const read = async (page: number, options: CallOptions) => parseRecords(await bytesOf(page, options), page * pageRecords, -1, header)
+  const read = async (page: number, options: CallOptions) => {
+    const bytes = await bytesOf(page, options)
+    checkRecords(bytes, page * pageRecords, -1, header)
+    return bytes
+  }
   return {
     count: pageCount,
     async first(page: number, options: CallOptions): Promise<number> {
@@ -89,7 +96,7 @@ function createPages(source: BlockSource, header: SumsHeader) {
       firsts.set(page, index)
       return index
     },
-    async records(page: number, options: CallOptions): Promise<readonly ClusterSum[]> {
+    async records(page: number, options: CallOptions): Promise<Buffer> {
       const known = kept.get(page)
       // Whoever shares a read must not share the abort of the reader that began it.
       if (known !== undefined) return known.catch(() => read(page, options))
@@ -115,14 +122,16 @@ async function lastNotAbove(count: number, wanted: number, valueAt: (position: n
   return low
 }
 
-function positionIn(records: readonly ClusterSum[], index: number): ClusterSum | undefined {
+const countIn = (page: Buffer): number => page.length / recordBytes
+
+function findIn(page: Buffer, index: number): ClusterSum | undefined {
   let low = 0
-  let high = records.length - 1
+  let high = countIn(page) - 1
   while (low <= high) {
     const middle = (low + high) >> 1
-    const record = records[middle] as ClusterSum
-    if (record.index === index) return record
-    if (record.index < index) low = middle + 1
+    const found = readIndex(page, middle)
+    if (found === index) return readRecord(page, middle)
+    if (found < index) low = middle + 1
     else high = middle - 1
   }
   return undefined
@@ -138,9 +147,11 @@ async function* allBatches(
     options.signal.throwIfAborted()
     const page = Buffer.allocUnsafeSlow(Math.min(pageRecords, header.count - first) * recordBytes)
     await source.readInto(page, headerBytes + first * recordBytes, options)
-    const records = parseRecords(page, first, previous, header)
-    previous = records.at(-1)?.index ?? previous
-    yield records
+    checkRecords(page, first, previous, header)
+    const count = countIn(page)
+    for (let start = 0; start < count; start += batchRecords)
+      yield Array.from({ length: Math.min(batchRecords, count - start) }, (_, record) => readRecord(page, start + record))
+    previous = readIndex(page, count - 1)
   }
 }
 
@@ -165,11 +176,11 @@ export function openSums(source: BlockSource, options: CallOptions): Promise<Sum
         // Reads go forward: first look at the page of the last answer, then anywhere.
         const near = latest
         const records = await pages.records(near, { signal })
-        if ((records[0]?.index ?? 0) <= index && index <= (records.at(-1)?.index ?? -1)) return positionIn(records, index)
+        if (readIndex(records, 0) <= index && index <= readIndex(records, countIn(records) - 1)) return findIn(records, index)
         const page = await lastNotAbove(pages.count, index, (position) => pages.first(position, { signal }))
         if (page < 0) return undefined
         latest = page
-        return positionIn(await pages.records(page, { signal }), index)
+        return findIn(await pages.records(page, { signal }), index)
       },
       [Symbol.asyncDispose]: disposeOnce([source]),
     }

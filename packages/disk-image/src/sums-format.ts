@@ -78,22 +78,26 @@ export function readIndex(buffer: Buffer, record: number): number {
   return buffer.readUIntLE(record * recordBytes, 6)
 }
 
-/** The records of a page. `first` is the number of its first record, `after` the index before it (-1 for none). */
-export function parseRecords(page: Buffer, first: number, after: number, header: SumsHeader): readonly ClusterSum[] {
+/** Checks every record of a page without making anything of it. `first` is the number of its first record, `after` the index before it (-1 for none). */
+export function checkRecords(page: Buffer, first: number, after: number, header: SumsHeader): void {
   const clusters = clustersOf(header.size)
-  const sums: ClusterSum[] = []
   let previous = after
   for (let at = 0; at < page.length; at += recordBytes) {
     const index = page.readUIntLE(at, 6)
-    const kind = page.readUInt8(at + 6) === kinds.data ? 'data' : 'zero'
-    const sum = page.subarray(at + 8, at + 8 + sumBytes)
+    const kind = page.readUInt8(at + 6)
     const ordered = index > previous && index < clusters
-    const known = page.readUInt8(at + 6) === kinds[kind] && page.readUInt8(at + 7) === 0
-    if (!ordered || !known || (kind === 'zero' && !sameSum(sum, zeroSum))) {
+    const known = (kind === kinds.data || kind === kinds.zero) && page.readUInt8(at + 7) === 0
+    const right = kind === kinds.data || sameSum(page.subarray(at + 8, at + 8 + sumBytes), zeroSum)
+    if (!ordered || !known || !right) {
       throw damaged(`record ${first + at / recordBytes} of the sums file is not valid`, { record: first + at / recordBytes })
     }
-    sums.push({ index, kind, sum })
     previous = index
   }
-  return sums
+}
+
+/** One record of a page that was checked. */
+export function readRecord(page: Buffer, record: number): ClusterSum {
+  const at = record * recordBytes
+  const kind = page.readUInt8(at + 6) === kinds.data ? 'data' : 'zero'
+  return { index: page.readUIntLE(at, 6), kind, sum: page.subarray(at + 8, at + 8 + sumBytes) }
 }

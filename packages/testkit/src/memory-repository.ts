@@ -102,12 +102,13 @@ async function remove({ files, aliases }: Memory, path: string, call: CallOption
   }
 }
 
-async function alias(memory: Memory, path: string, target: string, call: CallOptions): Promise<void> {
+async function alias(memory: Memory, path: string, target: string, call: CallOptions & { readonly replace?: boolean }): Promise<void> {
   checkStoredPath(path)
   checkStoredPath(target)
   throwIfAborted(call.signal)
   if (!memory.files.has(target)) throw new HoldfastError('NOT_FOUND', `cannot make the alias '${path}': there is no file '${target}'`)
-  if (memory.files.has(path)) throw existsError(path)
+  if (memory.files.has(path) && call.replace !== true) throw existsError(path)
+  memory.files.delete(path)
   memory.aliases.set(path, target)
 }
 

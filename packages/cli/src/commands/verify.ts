@@ -1,5 +1,6 @@
 import type { Finding } from '@holdfast/core/offline'
 import { formatBytes, formatDuration } from '@holdfast/core/spec'
+import { clusterBytes } from '@holdfast/disk-image'
 import { checkWorkload, choosePoint, findPoint, workloadText } from '../choose-point.ts'
 import type { Command, Words } from '../command.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -10,8 +11,9 @@ import { type ShownProgress, showProgress } from '../progress-line.ts'
 import { repositoryJson } from './points.ts'
 
 const details = `Without a point, all are verified, oldest first; a named point with everything it builds on. Every stored byte is read and compared with the
-hashes in the manifests; --quick only looks whether the files are there and have the right size. A finding is told with point and file when it
-is found, on the standard output; progress goes to standard error. Nothing is written, so nothing is quarantined either.
+hashes in the manifests; --quick only looks whether the files are there and have the right size. A finding is told when it is found, on the
+standard output: the file, of a disk the damaged parts as the guest sees them, and which other points build on it. Progress goes to standard
+error. Nothing is written, so nothing is quarantined either.
 
 Examples:
   holdfast verify /srv/backup
@@ -93,7 +95,20 @@ async function verify(
   return { findings, points }
 }
 
-/** One line. The file is named once, whoever wrote the message. */
-function findingText({ file, message }: Finding): string {
-  return `DAMAGED ${printable(message.includes(file) ? message : `${file}: ${message}`)}\n`
+/** One line, and below it what of which disk is damaged. The file is named once, whoever wrote the message. */
+function findingText({ file, message, disk, affects }: Finding): string {
+  const lines = [`DAMAGED ${printable(message.includes(file) ? message : `${file}: ${message}`)}`]
+  if (disk !== undefined) lines.push(...diskLines(disk))
+  if (affects !== undefined) lines.push(`also affects: ${affects.join(', ')}`)
+  return `${lines.join('\n  ')}\n`
+}
+
+function diskLines({ key, clusters, ranges }: NonNullable<Finding['disk']>): readonly string[] {
+  const lines = ranges.map(({ cluster, offset, length }) => {
+    const last = Math.floor((offset + length - 1) / clusterBytes)
+    return `disk ${printable(key)}, guest offset ${offset} to ${offset + length - 1} (${cluster === last ? `cluster ${cluster}` : `clusters ${cluster} to ${last}`})`
+  })
+  const told = ranges.reduce((sum, { length }) => sum + Math.ceil(length / clusterBytes), 0)
+  if (clusters > told) lines.push(`and ${counted(clusters - told, 'more cluster')}`)
+  return lines
 }

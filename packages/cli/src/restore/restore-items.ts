@@ -1,16 +1,16 @@
 import type { Manifest, ManifestItem } from '@holdfast/core'
-import type { OpenPoint, ProgressMeter } from '@holdfast/core/offline'
+import type { DiskFormat, OpenPoint, ProgressMeter } from '@holdfast/core/offline'
 import { formatBytes, HoldfastError, type MappedBlocks, throwIfAborted } from '@holdfast/core/spec'
 import type { Host } from '../host.ts'
 import { syncTree } from './sync-tree.ts'
 import type { TargetFolder } from './target-folder.ts'
 import { unpack } from './unpack.ts'
-import { dataBytesOf, writeQcow2, writeRaw, writeStream } from './write-bytes.ts'
+import { dataBytesOf, writeDisk, writeStream } from './write-bytes.ts'
 
 /** How items are to be written. */
 export interface ItemOptions {
   readonly extract: boolean
-  readonly format: 'qcow2' | 'raw'
+  readonly format: DiskFormat
 }
 
 /** One item of a point, and the name it gets. */
@@ -18,6 +18,8 @@ export interface PlannedItem {
   readonly name: string
   readonly kind: 'disk' | 'archive' | 'folder' | 'file'
   readonly item: ManifestItem
+  /** Only of a disk that is written anew. */
+  readonly format?: DiskFormat
 }
 
 /** Something that was restored whole. JSON. */
@@ -34,6 +36,7 @@ export interface RestoredItem extends Pick<PlannedItem, 'name' | 'kind'> {
   readonly entries?: { readonly files: number; readonly folders: number; readonly links: number }
 }
 
+const endOf: { readonly [format in DiskFormat]: string } = { raw: 'raw', qcow2: 'qcow2', vmdk: 'vmdk', 'vmdk-stored': 'vmdk' }
 const suffixes: readonly string[] = ['.zst', '.gz']
 
 /** The names that items get. They come from the paths of the stored files, which are safe everywhere; no two are the same. */
@@ -52,7 +55,7 @@ export function planItems({ items }: Pick<Manifest, 'items'>, options: ItemOptio
 
 function plan(item: ManifestItem, { extract, format }: ItemOptions): PlannedItem {
   const stored = item.file.path.slice(item.file.path.lastIndexOf('/') + 1)
-  if (item.type === 'disk') return { name: `${withoutEnd(stored, '.qcow2')}.${format}`, kind: 'disk', item }
+  if (item.type === 'disk') return { name: `${withoutEnd(stored, '.qcow2')}.${endOf[format]}`, kind: 'disk', item, format }
   const name = item.form === 'kept' ? stored : suffixes.reduce(withoutEnd, stored)
   if (item.format !== 'tar') return { name, kind: item.format === 'vmdk' ? 'disk' : 'file', item }
   const bare = withoutEnd(name, '.tar')
@@ -104,7 +107,7 @@ async function restoreDisk(planned: PlannedItem, key: string, context: ItemConte
     await warnIfTight(planned, await dataBytesOf(blocks, { signal }), context)
     let written = 0
     await target.file(planned.name, async (handle) => {
-      written = await (planned.name.endsWith('.raw') ? writeRaw : writeQcow2)(handle, blocks, { signal })
+      written = await writeDisk(handle, blocks, planned.format ?? 'qcow2', { signal })
     })
     return written
   } finally {

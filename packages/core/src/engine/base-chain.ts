@@ -1,5 +1,7 @@
 import { planChain } from '../chain/plan-chain.ts'
+import { diskEntriesOf } from '../model/disk-entries.ts'
 import type { DiskItem, Manifest } from '../model/manifest.ts'
+import { parsePointPath } from '../model/names.ts'
 import type { BackupInput } from '../model/run-input.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Catalog, ManifestRef } from '../spec/store.ts'
@@ -26,17 +28,21 @@ export interface BaseChain {
   highestNumberOf(folder: string): number
 }
 
-/** `lastTry`: a base that cannot be read now is given up for a full, instead of trying again. */
+/** `folder`: that of the new point, whose name says when it is due. `lastTry`: a base that cannot be read now is given up for a full, instead of trying again. */
 export async function newestBase(
   parts: EngineParts,
-  ground: { readonly input: BackupInput; readonly lastTry: boolean },
+  ground: { readonly input: BackupInput; readonly folder: string; readonly lastTry: boolean },
   options: CallOptions,
 ): Promise<BaseChain> {
   const { repository, workload } = ground.input
   const catalog = await parts.store.points.catalog(repository, `${workload.provider}/${workload.id}`, options)
   const common = { sequence: highestSequence(catalog) + 1, highestNumberOf: (folder: string) => highestNumber(catalog, folder) }
   const points = pointsOf(catalog).map((point) => point.current)
-  const decision = planChain(points, { providerKind: providerNamed(parts, workload.provider).kind })
+  const decision = planChain(points, {
+    policy: ground.input.chain,
+    due: parsePointPath(ground.folder)?.due ?? Number.NaN,
+    providerKind: providerNamed(parts, workload.provider).kind,
+  })
   if (decision.form === 'full') return { ...common, reason: decision.reason }
   const links = await readChain(parts, decision.chain, options).catch((error: unknown) => {
     if (!ground.lastTry || !isMediaError(error)) throw error
@@ -72,8 +78,7 @@ export function baseDisks(chain: readonly ChainLink[]): readonly BaseDisk[] {
   const byPoint = new Map(chain.map((link) => [link.manifest.point, link.manifest]))
   const newest = chain[0]?.manifest
   if (!newest) return []
-  return newest.items.flatMap((item) => {
-    if (item.type !== 'disk') return []
+  return diskEntriesOf(newest).flatMap((item) => {
     const layers = layersOf(byPoint, newest, item)
     if (!layers) return []
     return [
@@ -82,6 +87,7 @@ export function baseDisks(chain: readonly ChainLink[]): readonly BaseDisk[] {
         size: item.disk.size,
         point: newest.point,
         file: `${newest.folder}/${item.file.path}`,
+        format: item.format,
         sums: layers.map((layer) => `${layer.manifest.folder}/${layer.item.sums.path}`),
       },
     ]
@@ -97,8 +103,8 @@ export function layersOf(
   const layers = [{ manifest: newest, item }]
   for (let layer = item; layer.parent !== undefined; ) {
     const manifest = byPoint.get(layer.parent)
-    const parent = manifest?.items.find((each) => each.type === 'disk' && each.disk.key === item.disk.key)
-    if (!manifest || parent?.type !== 'disk' || layers.length > byPoint.size) return undefined
+    const parent = manifest && diskEntriesOf(manifest).find(({ disk }) => disk.key === item.disk.key)
+    if (!manifest || !parent || layers.length > byPoint.size) return undefined
     layers.push({ manifest, item: parent })
     layer = parent
   }

@@ -1,3 +1,5 @@
+import type { PointLineage } from '../chain/affected-points.ts'
+import { pointSummary } from '../model/point-row.ts'
 import type { Catalog, ManifestRef } from '../spec/store.ts'
 
 export type CatalogPoint = Catalog['points'][number]
@@ -51,6 +53,11 @@ export function dependantsOf(points: readonly PointView[], pointId: string): rea
     }
   }
   return [...found]
+}
+
+/** What the point builds on, disk by disk. */
+export function lineageOf({ current }: PointView): PointLineage {
+  return { id: current.pointId, parents: current.parents, disks: pointSummary(current).disks }
 }
 
 /** Good: its whole chain is there and nothing in it is quarantined. */

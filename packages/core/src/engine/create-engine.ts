@@ -89,7 +89,10 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
 }
 
 /** The calls that are runs. Everything that is wrong with what they are given comes from the handle. */
-function orderCalls(parts: EngineParts, life: EngineLife): Pick<Engine, 'restore' | 'verify' | 'prune' | 'rescan' | 'run'> {
+function orderCalls(
+  parts: EngineParts,
+  life: EngineLife,
+): Pick<Engine, 'restore' | 'verify' | 'prune' | 'merge' | 'copy' | 'rescan' | 'run'> {
   const asked = <Result>({ key, order }: AskedRun, more: object = {}): RunHandle<Result> => {
     const created = (async () => {
       life.assertNotStopped()
@@ -102,13 +105,17 @@ function orderCalls(parts: EngineParts, life: EngineLife): Pick<Engine, 'restore
   }
   const fresh = (operation: string, where: string) => () => `${operation}/${where}/${parts.ids.next()}`
   // From JavaScript `options` may be absent: that is for the parser to say.
-  const inRepository = <Result>(operation: 'verify' | 'prune' | 'rescan', options: { readonly repository: string } | undefined) =>
-    asked<Result>(askedRun(operation, options, fresh(operation, `${options?.repository}`)), { operation })
+  const inRepository = <Result>(
+    operation: 'verify' | 'prune' | 'merge' | 'copy' | 'rescan',
+    options: { readonly repository: string } | undefined,
+  ) => asked<Result>(askedRun(operation, options, fresh(operation, `${options?.repository}`)), { operation })
   return {
     restore: (workload, options = {}) =>
       asked(askedRun('restore', options, fresh('restore', `${workload?.provider}/${workload?.id}`)), { operation: 'restore', workload }),
     verify: (options) => inRepository('verify', options),
     prune: (options) => inRepository('prune', options),
+    merge: (options) => inRepository('merge', options),
+    copy: (options) => inRepository('copy', options),
     rescan: (options) => inRepository('rescan', options),
     run: (order) => asked(askedRun('run', order)),
   }

@@ -1,4 +1,5 @@
 import { flagFiles } from '../model/flags.ts'
+import type { Manifest } from '../model/manifest.ts'
 import { filesOfManifest } from '../model/manifest-files.ts'
 import { manifestPath } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
@@ -28,30 +29,48 @@ export async function removeDeadFiles(
   const view = await viewFolder(repository, where.folder, options)
   const dead: number[] = []
   const named = new Set<string>()
-  let live = false
+  let newest: Manifest | undefined
   for (const number of new Set([...view.manifests, ...view.withFiles, ...(also === undefined ? [] : [also])])) {
     const seen = await readNumber(repository, { ...where, number }, options)
     if (seen.state === 'damaged') return { live: true, unsure: true, deletedBytes: 0 }
     if (seen.state === 'dead') dead.push(number)
     if (seen.state !== 'live') continue
-    live = true
+    if (newest === undefined || newest.number < number) newest = seen.manifest
     for (const file of filesOfManifest(seen.manifest)) named.add(`${where.folder}/${file}`)
   }
+  const live = newest !== undefined
   if (dead.length === 0) return { live, unsure: false, deletedBytes: 0 }
   await repository.sync(where.folder, options)
+  const aliases = aliasesOf(newest, named)
   let deletedBytes = 0
+  // First, and in the place of the file: a program that follows a child's backing name finds one of the two at any time.
+  for (const [path, target] of repository.alias ? aliases : []) await repository.alias?.(path, target, { ...options, replace: true })
   for (const number of dead) {
     const prefix = `${where.folder}/${number}/`
     const files = view.files.filter((file) => file.path.startsWith(prefix))
     const going = files.filter((file) => !named.has(file.path))
     for (const file of going) {
-      await repository.delete(file.path, options)
+      if (!repository.alias || !aliases.has(file.path)) await repository.delete(file.path, options)
       deletedBytes += file.size
     }
     // Nothing below is named any more: what killed writers left invisible goes too.
-    if (![...named].some((path) => path.startsWith(prefix))) await repository.delete(prefix, options)
+    const needed = [...named, ...(repository.alias ? aliases.keys() : [])]
+    if (!needed.some((path) => path.startsWith(prefix))) await repository.delete(prefix, options)
   }
   return { live, unsure: false, deletedBytes }
+}
+
+/** Old names of disks that were merged, with the file that holds each disk now; not those that an older number still needs. */
+function aliasesOf(newest: Manifest | undefined, named: ReadonlySet<string>): ReadonlyMap<string, string> {
+  const aliases = new Map<string, string>()
+  for (const item of newest?.items ?? []) {
+    if (item.type !== 'disk') continue
+    for (const old of item.replaces ?? []) {
+      const path = `${newest?.folder}/${old}`
+      if (!named.has(path)) aliases.set(path, `${newest?.folder}/${item.file.path}`)
+    }
+  }
+  return aliases
 }
 
 /** Flags belong to the point; they go when its last manifest is dead. */

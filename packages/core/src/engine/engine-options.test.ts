@@ -30,6 +30,7 @@ const wrong: readonly (readonly [string, object, RegExp, RegExp?])[] = [
   ['a retry that is no number', { retry: { delayMs: 'soon' } }, /retry\.delayMs is "soon"/],
   ['a repository name with a slash', { repositories: { 'a/b': memoryRepository() } }, /repositories\.a\/b is not a name/],
   ['an engine name in capitals', { name: 'Node A' }, /^createEngine: name is "Node A": use at most 63 lower-case letters/],
+  ['a scratch folder that depends on where the process was started', { scratch: 'tmp' }, /scratch is "tmp"; expected the absolute path/],
   ['a misspelt key of retry', { retry: { maxFailure: 1 } }, /retry\.maxFailure is not known here/, /Did you mean "maxFailures"/],
 ]
 

@@ -1,8 +1,10 @@
+import { isAbsolute } from 'node:path'
 import { systemClock } from '../clock.ts'
 import { randomIds } from '../ids.ts'
 import { silentLogger } from '../logger.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { invalidOptions, type OptionsMistake, showValue, unknownKeys } from '../spec/helpers/index.ts'
+import { createScratch } from '../transfer/index.ts'
 import type { EngineOptions } from './engine.ts'
 import { createEventHub } from './events.ts'
 import { createClockWatch } from './health/clock-watch.ts'
@@ -40,7 +42,10 @@ const optional = [
   'limits',
   'bytesPerSecond',
   'hostName',
+  'scratch',
 ] as const
+/** Unlike `/tmp` it is on a disk everywhere. */
+const scratchFolder = '/var/tmp'
 const subject = 'createEngine'
 
 /** Fills in defaults. Throws INVALID_OPTIONS with the path of each mistake. */
@@ -51,10 +56,7 @@ export function parseEngineOptions(options: EngineOptions): {
   abandon(reason: unknown): void
 } {
   if (typeof options !== 'object' || options === null) throw invalidOptions(subject, unknownKeys(options, []))
-  const plugIns = badPlugIns(options as unknown as { readonly [option: string]: unknown })
-  // In place of names there may be anything then.
-  const names = plugIns.length > 0 ? [] : [...badNames(options), ...badLimits(options)]
-  const mistakes = [...strangeKeys(options), ...missingKeys(options), ...badNumbers(options), ...plugIns, ...names]
+  const mistakes = mistakesIn(options)
   if (mistakes.length > 0) throw invalidOptions(subject, mistakes)
   let identity: Identity | undefined
   const gone = new AbortController()
@@ -84,6 +86,7 @@ export function parseEngineOptions(options: EngineOptions): {
     concurrency: options.concurrency ?? numbers.concurrency,
     limits: { providers: {}, repositories: {}, ...options.limits },
     ...(options.bytesPerSecond !== undefined && { bytesPerSecond: options.bytesPerSecond }),
+    scratch: createScratch({ folder: options.scratch ?? scratchFolder, ids }),
     meters: new Map(),
     holds: new Map(),
     cancels: new Map(),
@@ -104,6 +107,13 @@ export function parseEngineOptions(options: EngineOptions): {
     },
     abandon: (reason) => gone.abort(reason),
   }
+}
+
+function mistakesIn(options: EngineOptions): readonly OptionsMistake[] {
+  const plugIns = badPlugIns(options as unknown as { readonly [option: string]: unknown })
+  // In place of names there may be anything then.
+  const names = plugIns.length > 0 ? [] : [...badNames(options), ...badLimits(options)]
+  return [...strangeKeys(options), ...missingKeys(options), ...badNumbers(options), ...badScratch(options), ...plugIns, ...names]
 }
 
 function strangeKeys(options: EngineOptions): readonly OptionsMistake[] {
@@ -130,6 +140,11 @@ function badNumbers(options: EngineOptions): readonly OptionsMistake[] {
     if (value === undefined || (typeof value === 'number' && value > 0)) return []
     return [{ path, problem: `is ${showValue(value)}; expected a number above 0` }]
   })
+}
+
+function badScratch({ scratch }: EngineOptions): readonly OptionsMistake[] {
+  if (scratch === undefined || (typeof scratch === 'string' && isAbsolute(scratch))) return []
+  return [{ path: 'scratch', problem: `is ${showValue(scratch)}; expected the absolute path of a local folder` }]
 }
 
 const isName = (name: unknown): boolean => typeof name === 'string' && /^[a-z0-9][a-z0-9-]{0,62}$/.test(name)

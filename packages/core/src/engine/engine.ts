@@ -1,7 +1,15 @@
 import type { ClusterStatus, NodeHistoryEntry } from '../model/health.ts'
 import type { Plan, PlanInput } from '../model/plan.ts'
 import type { PointSummary } from '../model/point-row.ts'
-import type { BackupOutcome, PruneOutcome, RescanOutcome, RestoreOutcome, VerifyOutcome } from '../model/run-outcome.ts'
+import type {
+  BackupOutcome,
+  CopyOutcome,
+  MergeOutcome,
+  PruneOutcome,
+  RescanOutcome,
+  RestoreOutcome,
+  VerifyOutcome,
+} from '../model/run-outcome.ts'
 import type { RunView } from '../model/run-view.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Clock, Ids } from '../spec/clock.ts'
@@ -68,6 +76,11 @@ export interface EngineOptions {
   }
   /** Limit for all bytes of one run. Default: none. */
   readonly bytesPerSecond?: number
+  /**
+   * A local folder for what must be known before it can be streamed: what has changed of a disk that comes as a stream and cannot be read again. It must have
+   * room for that, for all disks that come at once; files there have no names and are gone when the process is. Default: `/var/tmp`.
+   */
+  readonly scratch?: string
 }
 
 /** What a restore may be told; the rest has defaults. */
@@ -127,7 +140,7 @@ export interface PointChoice {
 /** A run asked for by key: plain data in, plain data out. */
 export type RunOrder = {
   readonly key: string
-  readonly operation: 'backup' | 'restore' | 'verify' | 'prune' | 'rescan' | 'sweep'
+  readonly operation: 'backup' | 'restore' | 'verify' | 'prune' | 'merge' | 'copy' | 'rescan' | 'sweep'
   readonly [field: string]: unknown
 }
 
@@ -188,6 +201,22 @@ export interface Engine extends AsyncDisposable {
       | { readonly retention: true; readonly workload?: WorkloadRef }
     ),
   ): RunHandle<PruneOutcome>
+  /**
+   * Writes the disks of a point together with what they build on, so that it needs those points no more: all of them, or those in `absorb` as far as they
+   * follow one another below it. Each cluster is verified while it is copied. Deletes nothing; POINT_DAMAGED when its chain is not good.
+   */
+  merge(options: PointChoice & { readonly absorb?: readonly string[]; readonly key?: string }): RunHandle<MergeOutcome>
+  /**
+   * Copies points of a workload from one repository to another, each verified on the way: those in `points`, or all that are newer than what is there and
+   * that the retention there would keep. The handle is that of the first of them; the others follow as runs of their own.
+   */
+  copy(options: {
+    readonly from: string
+    readonly repository: string
+    readonly workload: WorkloadRef
+    readonly points?: readonly string[]
+    readonly key?: string
+  }): RunHandle<CopyOutcome>
   /** Makes the catalog say what the repository holds; deletes nothing. `takeOver`: id of the owning store that is gone for good; this one becomes the owner. */
   rescan(options: { readonly repository: string; readonly takeOver?: string; readonly key?: string }): RunHandle<RescanOutcome>
   /**

@@ -6,6 +6,8 @@ import { errorText } from './error-text.ts'
 import { errorJson, finishFailed, finishSucceeded, runEvent, type Success } from './finish.ts'
 import { isOpen } from './intents.ts'
 import { backup } from './operations/backup.ts'
+import { copy } from './operations/copy.ts'
+import { merge } from './operations/merge.ts'
 import { prune } from './operations/prune.ts'
 import { rescan } from './operations/rescan.ts'
 import { restore } from './operations/restore.ts'
@@ -70,6 +72,8 @@ async function work(parts: EngineParts, attempt: Attempt): Promise<Success | und
   if (input.operation === 'backup') return await backup(parts, attempt, input)
   if (input.operation === 'verify') return await verify(parts, attempt, input)
   if (input.operation === 'prune') return await prune(parts, attempt, input)
+  if (input.operation === 'merge') return await merge(parts, attempt, input)
+  if (input.operation === 'copy') return await copy(parts, attempt, input)
   if (input.operation === 'rescan') return await rescan(parts, attempt, input)
   if (input.operation === 'sweep') return await sweepRun(parts, attempt, input)
   if (input.repository === undefined) throw new HoldfastError('INVALID_OPTIONS', `The restore ${attempt.run.key} names no repository.`)

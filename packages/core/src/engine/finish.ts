@@ -1,6 +1,6 @@
 import type { Manifest } from '../model/manifest.ts'
 import { pointRow } from '../model/point-row.ts'
-import type { BackupOutcome, ItemOutcome } from '../model/run-outcome.ts'
+import type { BackupOutcome, CopyOutcome, ItemOutcome, MergeOutcome } from '../model/run-outcome.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import type { Json } from '../spec/json.ts'
@@ -65,6 +65,22 @@ export function committedSuccess(reference: ManifestRef, manifest: Manifest): Su
   return { result: plainResult(outcome), points: [pointRow(reference.repository, manifest)] }
 }
 
+/** What a manifest says of the run that has written it, told the same way whether this attempt committed it or found it committed. */
+export function writtenSuccess(reference: ManifestRef, manifest: Manifest): Success {
+  const { rewritten, point, number, items, bytes } = manifest
+  if (rewritten === undefined) return committedSuccess(reference, manifest)
+  if (rewritten.by === 'copy') {
+    const copied: CopyOutcome = { repository: reference.repository, point, number, stored: bytes.stored }
+    return { result: plainResult(copied), points: [pointRow(reference.repository, manifest)] }
+  }
+  const disks = items.flatMap((item) => {
+    if (item.type !== 'disk' || !item.file.path.startsWith(`${number}/`)) return []
+    return [{ name: item.disk.name, form: item.form, reason: item.reason, stored: item.file.size }]
+  })
+  const outcome: MergeOutcome = { repository: reference.repository, point, number, disks }
+  return { result: plainResult(outcome), points: [pointRow(reference.repository, manifest)] }
+}
+
 /** A restore that an earlier attempt had delivered on the platform before it could say so. */
 export function deliveredResult(run: Run, delivered: RestoreResult): Json {
   const input = run.input as { readonly [name: string]: Json }
@@ -83,7 +99,7 @@ export async function finishSucceeded(parts: EngineParts, attempt: Attempt, succ
     .intents()
     .filter((intent) => !isOpen(intent) || !(intent.kept || success.kept?.has(intent.id)))
     .map((intent) => ({ ...intent, kept: false }))
-  const follow = [...(success.follow ?? []), ...(await followUps(parts, attempt.run))]
+  const follow = [...(success.follow ?? []), ...(await followUps(parts, attempt.run, success.points ?? []))]
   await finishRun(parts, attempt, { state: 'succeeded', result: success.result, points: success.points ?? [], follow }, remaining)
   for (const row of success.points ?? []) {
     parts.events.emit('point-committed', { ...runEvent(attempt), repository: row.repository, point: row.pointId })

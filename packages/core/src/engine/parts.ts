@@ -6,7 +6,7 @@ import type { Logger } from '../spec/logger.ts'
 import type { Provider } from '../spec/provider.ts'
 import type { Repository } from '../spec/repository.ts'
 import type { Store } from '../spec/store.ts'
-import type { ProgressMeter } from '../transfer/index.ts'
+import type { ProgressMeter, Scratch } from '../transfer/index.ts'
 import type { EventHub } from './events.ts'
 import type { ClockWatch } from './health/clock-watch.ts'
 import type { WatchedNotifier } from './health/notifier-watch.ts'
@@ -58,6 +58,7 @@ export interface EngineParts {
   readonly concurrency: number
   readonly limits: Limits
   readonly bytesPerSecond?: number
+  readonly scratch: Scratch
   /** Progress of the attempts that run in this process, by run id. */
   readonly meters: Map<string, ProgressMeter>
   /** Of the attempts that run in this process, by run id: renews the lease if it may have ended. */

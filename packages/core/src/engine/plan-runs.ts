@@ -48,8 +48,9 @@ function plannedRuns(
 }
 
 function backupRun(planId: string, plan: BackupPlan, workload: WorkloadRef): PlannedRun {
-  const { repository, options, compression } = plan
-  return { subject: workloadKey(workload), input: { operation: 'backup', plan: planId, repository, workload, options, compression } }
+  const { repository, options, compression, chain } = plan
+  const input = { operation: 'backup', plan: planId, repository, workload, options, compression } as const
+  return { subject: workloadKey(workload), input: { ...input, ...(chain && { chain }) } }
 }
 
 function verificationRuns(

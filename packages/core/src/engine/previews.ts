@@ -91,7 +91,7 @@ export async function previewPrune(
 ): Promise<PrunePreview> {
   repositoryNamed(parts, repository)
   const { now } = await parts.store.plans.due(0, options)
-  const policies = createPolicies(parts.store)
+  const policies = createPolicies(parts.store, repository)
   const points: PointPreview[] = []
   const told: string[] = []
   const tables: string[] = []

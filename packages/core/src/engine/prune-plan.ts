@@ -2,6 +2,15 @@ import { HoldfastError } from '../spec/errors.ts'
 import type { Catalog, ManifestRef } from '../spec/store.ts'
 import { type PointView, pointsOf, referenceOf, sameReference } from './catalog-view.ts'
 
+/** Numbers below the one that is the point, of points that stay: a merge has left them. Those of a point that a run reads or writes wait for it. Pure. */
+export function supersededNumbers(catalog: Catalog, going: ReadonlySet<string>): readonly ManifestRef[] {
+  const used = new Set(catalog.inUse.map(({ folder }) => folder))
+  return pointsOf(catalog).flatMap(({ current, rows }) => {
+    if (rows.length === 1 || going.has(current.pointId) || used.has(current.folder)) return []
+    return rows.filter((row) => row !== current).map(referenceOf)
+  })
+}
+
 /** What is to be condemned: every number of every point that was named. Pure. */
 export function planPrune(catalog: Catalog, wanted: ReadonlySet<string>, now: number): readonly ManifestRef[] {
   const points = pointsOf(catalog)

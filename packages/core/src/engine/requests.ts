@@ -18,6 +18,7 @@ export function resolveInput(parts: EngineParts, raw: unknown): RunInput {
   }
   if (input.operation !== 'restore') {
     repositoryNamed(parts, input.repository)
+    if (input.operation === 'copy') repositoryNamed(parts, input.from)
     return input
   }
   const provider = input.provider ?? input.workload.provider
@@ -56,6 +57,7 @@ export function resolvePlan(parts: EngineParts, plan: Plan): Plan {
   const providers = new Set((plan.workloads ?? []).map((workload) => workload.provider))
   for (const name of providers) providerNamed(parts, name)
   if (plan.kind === 'verification') return resolveVerification(parts, plan)
+  for (const { repository } of plan.copy ?? []) repositoryNamed(parts, repository)
   const parsed = [...providers].map((provider) => parseOptions(parts, provider, 'backup', plan.options))
   return { ...plan, options: onlyOr(parsed, plan.options) }
 }
@@ -103,6 +105,7 @@ export function runRequest(parts: EngineParts, key: string, input: RunInput): Ru
 function needsOf(input: RunInput, repository: string): readonly string[] {
   if (input.operation === 'backup') return [`provider:${input.workload.provider}`, `repository:${repository}`]
   if (input.operation === 'restore') return [`provider:${input.provider ?? input.workload.provider}`, `repository:${repository}`]
+  if (input.operation === 'copy') return [`repository:${input.from}`, `repository:${repository}`]
   return [`repository:${repository}`]
 }
 
@@ -112,6 +115,10 @@ function resourcesOf(input: RunInput, repository: string): readonly Resource[] {
     return [{ name: `target:${input.provider ?? ''}/${input.target ?? input.name ?? input.workload.id}`, ...exclusive }]
   if (input.operation === 'prune' || input.operation === 'rescan' || input.operation === 'sweep')
     return [{ name: `maintenance:${repository}`, ...exclusive }]
+  // Two of one workload would copy the same point.
+  if (input.operation === 'copy') return [{ name: `copy:${repository}/${workloadKey(input.workload)}`, ...exclusive }]
+  // One after the other: each writes as much as a disk holds.
+  if (input.operation === 'merge') return [{ name: `merge:${repository}`, ...exclusive }]
   return []
 }
 

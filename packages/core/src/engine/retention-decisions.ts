@@ -1,3 +1,4 @@
+import type { BackupPlan } from '../model/plan.ts'
 import { pointSummary } from '../model/point-row.ts'
 import {
   planRetention,
@@ -30,8 +31,8 @@ export interface WorkloadDecisions {
   readonly warnings: readonly RetentionWarning[]
 }
 
-/** From the store, because the points are those of all nodes. A plan that a newer version has written keeps everything. */
-export function createPolicies(store: Store): Policies {
+/** Those for one repository: into another one a plan may copy with a retention of its own. From the store, because the points are those of all nodes. A plan that a newer version has written keeps everything. */
+export function createPolicies(store: Store, repository: string): Policies {
   const byPlan = new Map<string, RetentionPolicy>()
   const warnings: string[] = []
   const known = new Map<string, number | undefined>()
@@ -42,7 +43,8 @@ export function createPolicies(store: Store): Policies {
     if (!row) return
     try {
       const { plan } = storedPlan(row)
-      if (plan.kind === 'backup' && plan.retention) byPlan.set(id, plan.retention)
+      const policy = plan.kind === 'backup' ? retentionIn(plan, repository) : undefined
+      if (policy) byPlan.set(id, policy)
     } catch (error) {
       warnings.push(`The plan "${id}" cannot be read here, so all its points stay: ${errorText(error)}`)
     }
@@ -61,6 +63,12 @@ export function createPolicies(store: Store): Policies {
       return true
     },
   }
+}
+
+/** A repository that the plan does not name held its points before: they follow the plan as it is now. */
+function retentionIn(plan: BackupPlan, repository: string): RetentionPolicy | undefined {
+  const copied = plan.copy?.find((each) => each.repository === repository)
+  return copied ? copied.retention : plan.retention
 }
 
 /**

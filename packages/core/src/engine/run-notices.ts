@@ -1,5 +1,14 @@
 import { workloadKey } from '../model/names.ts'
-import type { BackupOutcome, Finding, PruneOutcome, RescanOutcome, RestoreOutcome, VerifyOutcome } from '../model/run-outcome.ts'
+import type {
+  BackupOutcome,
+  CopyOutcome,
+  Finding,
+  MergeOutcome,
+  PruneOutcome,
+  RescanOutcome,
+  RestoreOutcome,
+  VerifyOutcome,
+} from '../model/run-outcome.ts'
 import { formatBytes, formatDuration } from '../spec/helpers/index.ts'
 import type { Json } from '../spec/json.ts'
 import type { OutboxEvent, Outcome, Run } from '../spec/store.ts'
@@ -100,6 +109,8 @@ const titles: { readonly [operation: string]: string } = {
   restore: 'Restore',
   verify: 'Verification',
   prune: 'Pruning',
+  merge: 'Merge',
+  copy: 'Copy',
   rescan: 'Rescan',
   sweep: 'Clean-up',
 }
@@ -122,6 +133,8 @@ function detailOf({ operation }: Run, result: Json): { readonly detail: string; 
       const { workload, point } = result as unknown as RestoreOutcome
       return { detail: `${workload} from point ${point}` }
     }
+    if (operation === 'copy') return copyDetail(result as unknown as CopyOutcome)
+    if (operation === 'merge') return mergeDetail(result as unknown as MergeOutcome)
     if (operation === 'prune') {
       const { points, bytes } = result as unknown as PruneOutcome
       return { detail: `${counted(points.length, 'point')} deleted, ${formatBytes(bytes)} freed` }
@@ -137,6 +150,17 @@ function backupDetail({ bytes, items, warnings }: BackupOutcome): { readonly det
   const kind = forms.size === 0 ? '' : `${[...forms].join(' and ')}, `
   const noted = warnings.length === 0 ? '' : `; ${counted(warnings.length, 'warning')}, first: ${warnings[0]?.message}`
   return { detail: `${kind}${formatBytes(bytes.transferred)} read, ${formatBytes(bytes.stored)} stored${noted}` }
+}
+
+function copyDetail({ point, repository, stored }: CopyOutcome): { readonly detail: string } {
+  return {
+    detail: point === undefined ? `nothing to copy to "${repository}"` : `point ${point} to "${repository}", ${formatBytes(stored)}`,
+  }
+}
+
+function mergeDetail({ point, disks }: MergeOutcome): { readonly detail: string } {
+  const stored = disks.reduce((total, disk) => total + disk.stored, 0)
+  return { detail: `point ${point}: ${counted(disks.length, 'disk')} written anew, ${formatBytes(stored)}` }
 }
 
 function verifyDetail({ points, bytes, findings }: VerifyOutcome) {

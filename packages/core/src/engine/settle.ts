@@ -1,9 +1,10 @@
+import type { Manifest } from '../model/manifest.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { StoredIntent } from '../spec/store.ts'
 import type { Attempt } from './attempt.ts'
 import { removeDeadFiles } from './dead-files.ts'
 import { errorText } from './error-text.ts'
-import { committedSuccess, deliveredResult, finishSucceeded, type Success } from './finish.ts'
+import { deliveredResult, finishSucceeded, type Success, writtenSuccess } from './finish.ts'
 import { isOpen, undoAll } from './intents.ts'
 import { refuseUnmounted } from './ownership.ts'
 import { cleanUp, type EngineParts, repositoryNamed } from './parts.ts'
@@ -65,7 +66,10 @@ async function decideTarget(parts: EngineParts, attempt: Attempt, options: CallO
   const repository = repositoryNamed(parts, target.repository)
   await refuseUnmounted(parts, target.repository, options)
   const decided = await decideNumber(repository, target, options)
-  if (decided.state === 'live' && decided.manifest.runKey === attempt.run.key) return committedSuccess(target, decided.manifest)
+  if (decided.state === 'live' && writerOf(decided.manifest) === attempt.run.key) return writtenSuccess(target, decided.manifest)
   if (decided.state === 'dead') await removeDeadFiles(repository, target, options, target.number)
   return undefined
 }
+
+/** Key of the run that wrote this number: a merge writes another run's point. */
+const writerOf = ({ rewritten, runKey }: Manifest): string => rewritten?.runKey ?? runKey

@@ -30,6 +30,8 @@ export {
 } from './run-input.ts'
 export type {
   BackupOutcome,
+  DamagedDisk,
+  DamagedRange,
   Finding,
   ItemOutcome,
   PruneOutcome,

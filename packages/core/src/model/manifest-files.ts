@@ -7,7 +7,7 @@ export const sumsFileName = 'SHA256SUMS'
 export function fileEntriesOf(manifest: Pick<Manifest, 'items'>): readonly StoredFileEntry[] {
   return manifest.items.flatMap((item) => {
     if (item.type === 'disk') return [item.file, item.sums]
-    return item.index === undefined ? [item.file] : [item.file, item.index]
+    return [item.file, item.index, item.sums].filter((file) => file !== undefined)
   })
 }
 

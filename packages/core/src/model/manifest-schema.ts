@@ -24,6 +24,7 @@ const diskItemSchema = z.strictObject({
   reason: z.string(),
   parent: pointIdSchema.exactOptional(),
   dataBytes: sizeSchema,
+  replaces: z.array(pathSchema).exactOptional(),
 })
 
 const streamItemSchema = z.strictObject({
@@ -40,6 +41,8 @@ const streamItemSchema = z.strictObject({
   file: fileSchema,
   index: fileSchema.exactOptional(),
   disk: diskSchema.exactOptional(),
+  sums: fileSchema.exactOptional(),
+  digest: hashSchema.exactOptional(),
 })
 
 const machineSchema = z.strictObject({
@@ -89,6 +92,9 @@ export const manifestSchema = z.strictObject({
   skipped: z.array(z.strictObject({ name: z.string(), reason: z.string() })),
   bytes: z.strictObject({ provisioned: sizeSchema, used: sizeSchema, transferred: sizeSchema, stored: sizeSchema }),
   warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })),
+  rewritten: z
+    .strictObject({ by: z.enum(['merge', 'copy']), runKey: z.string().min(1), attempt: numberSchema, at: timeSchema })
+    .exactOptional(),
   software: z.strictObject({ name: z.string(), version: z.string() }),
 }) satisfies z.ZodType<Manifest>
 

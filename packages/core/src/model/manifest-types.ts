@@ -19,7 +19,8 @@ export interface StoredFileEntry {
 export interface DiskItem {
   readonly type: 'disk'
   readonly disk: Disk
-  readonly format: 'qcow2'
+  /** In a manifest always `qcow2`. `vmdk`: what {@link diskEntryOf} makes of a stream, the lowest layer of a chain. */
+  readonly format: 'qcow2' | 'vmdk'
   readonly file: StoredFileEntry
   /** The bytes of the file before its first data cluster: header, tables, refcounts. */
   readonly metadata: { readonly size: number; readonly sha256: string }
@@ -33,6 +34,11 @@ export interface DiskItem {
   readonly parent?: string
   /** Guest bytes of the clusters that this file holds as data. */
   readonly dataBytes: number
+  /**
+   * After a merge: the paths, relative to the point's folder, under which older numbers held this disk. Children name them as their backing file; where the
+   * storage can, each becomes another name of `file` when its own bytes go.
+   */
+  readonly replaces?: readonly string[]
 }
 
 /** A stream: kept as it came, or compressed whole. */
@@ -52,6 +58,9 @@ export interface StreamItem {
   readonly index?: StoredFileEntry
   /** Only for `vmdk`. */
   readonly disk?: Disk
+  /** The cluster sums of the disk in it, and its logical digest, both or none: with them later points can build on it. Only for `vmdk` in the form `kept`. */
+  readonly sums?: StoredFileEntry
+  readonly digest?: string
 }
 
 /** One item of a point. */
@@ -110,5 +119,7 @@ export interface Manifest {
   readonly skipped: BackupResult['skipped']
   readonly bytes: ByteCounts
   readonly warnings: readonly RunWarning[]
+  /** Which run has written this number, if it was not the backup itself. `at`: ISO 8601 UTC. */
+  readonly rewritten?: { readonly by: 'merge' | 'copy'; readonly runKey: string; readonly attempt: number; readonly at: string }
   readonly software: { readonly name: string; readonly version: string }
 }

@@ -76,6 +76,7 @@ const manifest: Manifest = {
   skipped: [{ name: 'cd', reason: 'read-only medium' }],
   bytes: { provisioned: 1 << 20, used: 131_072, transferred: 131_084, stored: 400_115 },
   warnings: [{ code: 'SLOW', message: 'it was slow' }],
+  rewritten: { by: 'merge', runKey: 'merge/main/1', attempt: 1, at: '2026-11-21T02:00:00.000Z' },
   software: { name: 'holdfast', version: '1.0.0' },
 }
 const place = { folder, number: 2, repositoryId: 'repository-1' }

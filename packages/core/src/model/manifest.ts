@@ -87,7 +87,12 @@ function contradiction(manifest: Manifest): Problem | undefined {
     const key = item.disk?.key
     if (key !== undefined && keys.has(key)) return { message: `holds the disk ${JSON.stringify(key)} twice` }
     if (key !== undefined) keys.add(key)
-    if (item.type === 'stream') continue
+    if (item.type === 'stream') {
+      const summed = item.sums !== undefined
+      if (summed !== (item.digest !== undefined) || (summed && (item.disk === undefined || item.form !== 'kept')))
+        return { message: `gives ${item.file.path} sums or a digest that it cannot have` }
+      continue
+    }
     if ((item.form === 'incremental') !== (item.parent !== undefined))
       return { message: `calls ${item.file.path} ${item.form}, which its parent contradicts` }
     const parent = Object.hasOwn(manifest.parents, item.disk.key) ? manifest.parents[item.disk.key] : undefined

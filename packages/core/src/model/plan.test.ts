@@ -58,7 +58,7 @@ describe('plan', () => {
     expect(error.remedy).toContain(remedy)
   })
 
-  it.each(['verify', 'copy'])('says that %s is not supported yet', (part) => {
+  it.each(['verify', 'replication'])('says that %s is not supported yet', (part) => {
     expect(refusal({ ...plan, [part]: {} }).message).toBe(`plan "nightly": ${part} is not supported yet in this version`)
   })
   it('knows schedules and retention, and names the path of a mistake in them', () => {
@@ -76,6 +76,36 @@ describe('plan', () => {
     expect(refusal({ ...plan, schedule: { type: 'simple', every: 'hour', minuet: 5 } }).remedy).toContain('Did you mean "minute"?')
     expect(refusal({ ...plan, retention: { dialy: 3 } }).remedy).toContain('Did you mean "daily"?')
     expect(refusal({ ...plan, retention: { last: 0 } }).message).toContain('leave the whole policy out to keep everything')
+  })
+  it('knows when a chain begins anew, and names the path of a mistake in it', () => {
+    const chain = { fullEvery: '30d', fullOn: { weekday: 'sunday' } }
+    const parsed = parsePlan('nightly', { ...plan, chain })
+    expect(parsed).toMatchObject({
+      chain: { maxIncrementals: 10, fullEvery: 2_592_000_000, fullOn: { weekday: 'sunday', zone: 'UTC' } },
+    })
+    expect(parsePlan('nightly', parsed)).toEqual(parsed)
+    expect(parsePlan('nightly', { ...plan, chain: {} })).toMatchObject({ chain: { maxIncrementals: 10 } })
+    expect(parsePlan('nightly', { ...plan, chain: { maxIncrementals: 0 } })).toMatchObject({ chain: { maxIncrementals: 0 } })
+    expect(parsePlan('nightly', { ...plan, chain: { fullOn: { monthDay: 'last' } } })).toMatchObject({
+      chain: { fullOn: { monthDay: 'last' } },
+    })
+    expect(refusal({ ...plan, chain: { maxIncrementals: -1 } }).message).toContain(
+      'chain.maxIncrementals is -1: expected a whole number, 0 or more',
+    )
+    expect(refusal({ ...plan, chain: { fullEvery: '0s' } }).message).toContain('for nothing but full backups write maxIncrementals: 0')
+    expect(refusal({ ...plan, chain: { fullEvery: '1w' } }).message).toContain('chain.fullEvery is "1w"')
+    expect(refusal({ ...plan, chain: { fullOn: { weekday: 'Sunday' } } }).message).toContain('chain.fullOn')
+    expect(refusal({ ...plan, chain: { fullOn: { monthDay: 32 } } }).message).toContain('chain.fullOn')
+    expect(refusal({ ...plan, chain: { fullOn: { weekday: 'sunday', monthDay: 1 } } }).message).toContain('chain.fullOn')
+    expect(refusal({ ...plan, chain: { fullOn: {} } }).message).toContain('chain.fullOn')
+    expect(refusal({ ...plan, chain: { maxIncremental: 3 } }).remedy).toContain('Did you mean "maxIncrementals"?')
+  })
+  it('takes the day of a full backup in the zone of its schedule, unless it says another', () => {
+    const schedule = { type: 'simple', every: 'day', at: '00:30', zone: 'Europe/Berlin' }
+    const fullOn = { weekday: 'sunday' }
+    expect(parsePlan('nightly', { ...plan, schedule, chain: { fullOn } })).toMatchObject({ chain: { fullOn: { zone: 'Europe/Berlin' } } })
+    const elsewhere = { fullOn: { ...fullOn, zone: 'Asia/Kolkata' } }
+    expect(parsePlan('nightly', { ...plan, schedule, chain: elsewhere })).toMatchObject({ chain: { fullOn: { zone: 'Asia/Kolkata' } } })
   })
   it('chooses workloads by id, glob and labels', () => {
     const workloads = [

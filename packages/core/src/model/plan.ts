@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { type ChainPolicy, type ChainPolicyInput, chainSchema } from '../chain/chain-policy.ts'
 import { type RetentionPolicy, type RetentionPolicyInput, retentionSchema } from '../retention/index.ts'
 import { cronMistake } from '../schedule/cron.ts'
 import { type Schedule, type ScheduleInput, scheduleSchema } from '../schedule/index.ts'
@@ -28,8 +29,12 @@ export interface BackupPlanInput extends PlannedInput {
   readonly options?: unknown
   /** How streams are compressed. Default `zstd`. */
   readonly compression?: Compression
+  /** When disks are backed up whole again. Absent: after 10 increments in a row. */
+  readonly chain?: ChainPolicyInput
   /** Which points of this plan stay. Absent: all of them, for ever. */
   readonly retention?: RetentionPolicyInput
+  /** Other repositories into which each point is copied after its backup, each with a retention of its own. Absent there: all of them stay, for ever. */
+  readonly copy?: readonly { readonly repository: string; readonly retention?: RetentionPolicyInput }[]
 }
 
 /** Reads points again, or restores them into copies that are undone. */
@@ -73,7 +78,9 @@ export interface BackupPlan extends Planned {
   readonly workloads: readonly WorkloadSelector[]
   readonly options: Json
   readonly compression: Compression
+  readonly chain?: ChainPolicy
   readonly retention?: RetentionPolicy
+  readonly copy?: readonly { readonly repository: string; readonly retention?: RetentionPolicy }[]
 }
 
 /** {@link VerificationPlanInput} with its defaults. */
@@ -97,7 +104,7 @@ export interface MaintenancePlan extends Planned {
 export type Plan = BackupPlan | VerificationPlan | MaintenancePlan
 
 /** Parts of a plan that are designed but not built: worth a better answer than "not known". */
-const laterParts = ['verify', 'copy', 'chain', 'replication', 'notify'] as const
+const laterParts = ['verify', 'replication', 'notify'] as const
 const later = 'is not supported yet in this version'
 const laterKinds = ['replication', 'snapshot'] as const
 
@@ -110,7 +117,12 @@ const schemas = {
     workloads: selectionSchema,
     options: jsonSchema.default({}),
     compression: compressionSchema.default('zstd'),
+    chain: chainSchema.exactOptional(),
     retention: retentionSchema.exactOptional(),
+    copy: z
+      .array(z.strictObject({ repository: nameSchema, retention: retentionSchema.exactOptional() }))
+      .min(1, 'name at least one repository, or leave it out')
+      .exactOptional(),
     ...planned,
   }) satisfies z.ZodType<BackupPlan>,
   verification: z.strictObject({
@@ -147,7 +159,25 @@ export function parsePlan(id: string, input: unknown): Plan {
   const { kind } = parseStrict(kindSchema, plain, subject)
   const plan: Plan = parseStrict<Plan>(schemas[kind], plain, subject)
   if ('workloads' in plan && plan.workloads) refuseDoubles(plan.workloads, subject)
-  return plan
+  if (plan.kind === 'backup') refuseUnclearCopy(plan, subject)
+  return plan.kind === 'backup' ? inZoneOfSchedule(plan) : plan
+}
+
+/** Whoever says when a plan runs by the clock of a place means the days of that place. */
+function inZoneOfSchedule(plan: BackupPlan): BackupPlan {
+  const { chain, schedule } = plan
+  if (chain?.fullOn === undefined || chain.fullOn.zone !== undefined) return plan
+  return { ...plan, chain: { ...chain, fullOn: { ...chain.fullOn, zone: schedule?.zone ?? 'UTC' } } }
+}
+
+/** A copy beside itself, or two into one place. */
+function refuseUnclearCopy({ repository, copy = [] }: BackupPlan, subject: string): void {
+  const names = new Set([repository])
+  for (const [index, { repository: name }] of copy.entries()) {
+    const problem = `is "${name}", ${name === repository ? 'which is the repository of the plan itself' : 'which is named before'}`
+    if (names.has(name)) throw invalidOptions(subject, [{ path: `copy[${index}].repository`, problem }])
+    names.add(name)
+  }
 }
 
 /** Parses a plan's name: at most 63 lower-case letters, digits and hyphens. */

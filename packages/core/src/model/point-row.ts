@@ -1,5 +1,6 @@
 import type { Json } from '../spec/json.ts'
 import type { PointRow } from '../spec/store.ts'
+import { diskEntriesOf } from './disk-entries.ts'
 import type { Manifest } from './manifest-types.ts'
 import { workloadKey } from './names.ts'
 
@@ -48,11 +49,12 @@ function summaryOf(manifest: Manifest): PointSummary {
     ...(manifest.plan !== undefined && { plan: manifest.plan }),
     consistency: manifest.consistency,
     checkpoint: manifest.checkpoint !== undefined,
-    disks: manifest.items.flatMap((item) => {
-      if (item.type !== 'disk') return []
-      const { key, size } = item.disk
-      return [{ key, size, form: item.form, ...(item.parent !== undefined && { parent: item.parent }) }]
-    }),
+    disks: diskEntriesOf(manifest).map(({ disk: { key, size }, form, parent }) => ({
+      key,
+      size,
+      form,
+      ...(parent !== undefined && { parent }),
+    })),
     bytes: { ...manifest.bytes },
   }
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { type ChainPolicy, chainSchema } from '../chain/chain-policy.ts'
 import { invalidOptions, parseStrict } from '../spec/helpers/parse-options.ts'
 import type { Json } from '../spec/json.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
@@ -16,6 +17,8 @@ export interface BackupInput {
   /** The provider's own. */
   readonly options: Json
   readonly compression: Compression
+  /** When disks are backed up whole again. Absent: after 10 increments in a row. */
+  readonly chain?: ChainPolicy
 }
 
 /** One workload back onto a platform. */
@@ -67,6 +70,29 @@ export interface PruneInput {
   readonly workload?: WorkloadRef
 }
 
+/** Writes disks of a point anew so that they need less of what they build on: under a new number, deleting nothing. */
+export interface MergeInput {
+  readonly operation: 'merge'
+  readonly repository: string
+  readonly point: string
+  /** The points whose part it takes over, as far as they follow one another below it. Absent: all it builds on, so that it becomes a full. */
+  readonly absorb?: readonly string[]
+}
+
+/** Copies points of a workload into another repository, the oldest first; each run copies one, and the next one follows it. */
+export interface CopyInput {
+  readonly operation: 'copy'
+  /** Where they are. */
+  readonly from: string
+  /** Where they go. */
+  readonly repository: string
+  readonly workload: WorkloadRef
+  /** Only these. Absent: all that are newer than what is there, and that the retention there would keep. */
+  readonly points?: readonly string[]
+  /** Of the runs that follow each other, the how-manieth this is. */
+  readonly turn: number
+}
+
 /** Undoes what lost work has left on the platforms, and removes files that nobody needs from the repository. */
 export interface SweepInput {
   readonly operation: 'sweep'
@@ -82,7 +108,7 @@ export interface RescanInput {
 }
 
 /** What a run is to do, as the store keeps it. */
-export type RunInput = BackupInput | RestoreInput | VerifyInput | PruneInput | RescanInput | SweepInput
+export type RunInput = BackupInput | RestoreInput | VerifyInput | PruneInput | MergeInput | CopyInput | RescanInput | SweepInput
 
 /** Operations a run can be. */
 export type Operation = RunInput['operation']
@@ -95,6 +121,7 @@ const schemas = {
     workload: workloadRefSchema,
     options: jsonSchema.default({}),
     compression: compressionSchema.default('zstd'),
+    chain: chainSchema.exactOptional(),
   }) satisfies z.ZodType<BackupInput>,
   restore: z.strictObject({
     operation: z.literal('restore'),
@@ -127,6 +154,20 @@ const schemas = {
     retention: z.literal(true).exactOptional(),
     workload: workloadRefSchema.exactOptional(),
   }) satisfies z.ZodType<PruneInput>,
+  merge: z.strictObject({
+    operation: z.literal('merge'),
+    repository: nameSchema,
+    point: pointIdSchema,
+    absorb: z.array(pointIdSchema).min(1, 'name at least one point').exactOptional(),
+  }) satisfies z.ZodType<MergeInput>,
+  copy: z.strictObject({
+    operation: z.literal('copy'),
+    from: nameSchema,
+    repository: nameSchema,
+    workload: workloadRefSchema,
+    points: z.array(pointIdSchema).min(1, 'name at least one point').exactOptional(),
+    turn: z.int().min(1).default(1),
+  }) satisfies z.ZodType<CopyInput>,
   rescan: z.strictObject({
     operation: z.literal('rescan'),
     repository: nameSchema,
@@ -141,7 +182,7 @@ const operationSchema = z.looseObject({ operation: z.enum(operations) })
 
 /**
  * Parses what a run is to do and fills in defaults: `options: {}`, `compression: 'zstd'`, `point: 'latest'`, `purpose: 'recover'`, `start: false`,
- * `mode: 'full'`. Throws INVALID_OPTIONS with the path of each mistake. Parsing the answer again gives the same.
+ * `mode: 'full'`, `turn: 1`. Throws INVALID_OPTIONS with the path of each mistake. Parsing the answer again gives the same.
  */
 export function parseRunInput(input: unknown): RunInput {
   const plain = plainJson(input, 'run')
@@ -150,6 +191,8 @@ export function parseRunInput(input: unknown): RunInput {
   const run: RunInput = parseStrict<RunInput>(schemas[operation], plain, subject)
   if (run.operation === 'restore') refuseContradiction(run, subject)
   if (run.operation === 'prune') refuseUnclearPrune(run, subject)
+  if (run.operation === 'copy' && run.from === run.repository)
+    throw invalidOptions(subject, [{ path: 'repository', problem: `is "${run.repository}", which is where the points are` }])
   if (run.operation === 'verify' && run.sample !== undefined && run.points !== undefined)
     throw invalidOptions(subject, [{ path: 'sample', problem: 'is given, but so are points' }])
   return run

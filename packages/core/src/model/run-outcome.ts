@@ -36,12 +36,33 @@ export interface RestoreOutcome {
   readonly probe?: { readonly verdict: 'ok' | 'failed' | 'unknown'; readonly evidence: string }
 }
 
+/** Clusters of a disk that follow one another: `cluster` is the index of the first, `offset` and `length` are bytes as the guest sees them. */
+export interface DamagedRange {
+  readonly cluster: number
+  readonly offset: number
+  readonly length: number
+}
+
+/** What of a disk is damaged. */
+export interface DamagedDisk {
+  /** Outlives renames. */
+  readonly key: string
+  /** How many clusters are known to be damaged; 0 when it could not be told which, as of a file that is gone. */
+  readonly clusters: number
+  /** Where they are, in guest order; at most the first 100 ranges. */
+  readonly ranges: readonly DamagedRange[]
+}
+
 /** Something that verify or rescan found wrong. */
 export interface Finding {
   readonly point: string
   /** Path in the repository. */
   readonly file: string
   readonly message: string
+  /** Of the files of a disk. */
+  readonly disk?: DamagedDisk
+  /** Of a verification: ids of the points that build on what is damaged, near and far, oldest first, as they were then. Absent: none. */
+  readonly affects?: readonly string[]
 }
 
 /** What a verification saw. */
@@ -54,6 +75,32 @@ export interface VerifyOutcome {
   readonly findings: readonly Finding[]
 }
 
+/** What a merge wrote. */
+export interface MergeOutcome {
+  readonly repository: string
+  readonly point: string
+  /** The number that is the point now. */
+  readonly number: number
+  /** Disks that were written anew; none when there was nothing to merge. Sizes in bytes. */
+  readonly disks: readonly {
+    readonly name: string
+    readonly form: 'full' | 'incremental'
+    readonly reason: string
+    readonly stored: number
+  }[]
+}
+
+/** What a copy wrote. */
+export interface CopyOutcome {
+  /** Where it went. */
+  readonly repository: string
+  /** The point that was copied; absent when none was wanted that is not there. */
+  readonly point?: string
+  readonly number?: number
+  /** Of that point, bytes that lie there now. */
+  readonly stored: number
+}
+
 /** What a prune deleted. */
 export interface PruneOutcome {
   readonly repository: string
@@ -62,6 +109,8 @@ export interface PruneOutcome {
   /** Of a prune by retention: why each of them went, and how many points stay. */
   readonly reasons?: { readonly [point: string]: string }
   readonly kept?: number
+  /** Of a prune by retention: runs that follow, because points stay only until others have been merged with them. */
+  readonly merges?: readonly string[]
 }
 
 /** What a sweep saw. */

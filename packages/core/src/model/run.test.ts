@@ -36,7 +36,7 @@ describe('what a run is to do', () => {
   })
 
   it.each([
-    [{ operation: 'bakup' }, 'operation is "bakup"; allowed: "backup", "restore", "verify", "prune", "rescan"'],
+    [{ operation: 'bakup' }, 'operation is "bakup"; allowed: "backup", "restore", "verify", "prune", "merge", "copy", "rescan"'],
     [{}, 'operation is missing'],
     [{ operation: 'prune', repository: 'main', points: [] }, 'points is a list of 0: name at least one point'],
     [{ operation: 'prune', repository: 'main', points: ['latest'] }, 'points[0] is "latest": expected the id of a point'],

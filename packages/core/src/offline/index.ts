@@ -2,6 +2,8 @@
 
 export type { RepositoryFile } from '../model/repository-file.ts'
 export type { Finding } from '../model/run-outcome.ts'
+export { type DiskFormat, type DiskStream, diskFormats, type EncodedDisk, encodeDisk } from '../transfer/disk-stream.ts'
+export { httpPut, type PutBody, type PutOptions, type PutResult } from '../transfer/http-put.ts'
 export { createProgressMeter, type Progress, type ProgressMeter, type ProgressMeterOptions } from '../transfer/progress-meter.ts'
 export { openOffline } from './offline-repository.ts'
 export type {

@@ -125,7 +125,7 @@ describe('damage', () => {
     const sums = path(chain[0], 'disk-0.sums')
     await files.write(sums, flipped(await files.read(sums), 4000))
     const { findings } = await verified(await open(repository))
-    expect(findings).toEqual([{ point: chain[0], file: sums, message: expect.stringContaining('SHA-256') }])
+    expect(findings).toMatchObject([{ point: chain[0], affects: chain.slice(1), file: sums, message: expect.stringContaining('SHA-256') }])
   })
 
   it('of a manifest makes the point unreadable and those above it incomplete; the rest stays good', async () => {
@@ -229,7 +229,12 @@ describe('damage', () => {
     const { findings, points: seen } = await verified(offline)
     expect(seen).toHaveLength(points.length)
     expect(findings).toEqual([
-      { point: chain[0], file: path(chain[0], 'manifest.1.json'), message: expect.stringContaining('input/output error') },
+      {
+        point: chain[0],
+        file: path(chain[0], 'manifest.1.json'),
+        message: expect.stringContaining('input/output error'),
+        affects: [chain[1]],
+      },
     ])
     broken.away = true
     await expect(verified(offline)).rejects.toMatchObject({ code: 'REPOSITORY_MISSING' })

@@ -7,6 +7,7 @@ import type { Clock } from '../spec/clock.ts'
 import type { Repository } from '../spec/repository.ts'
 import type { RestoreSource } from '../spec/restore.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
+import type { DiskFormat, DiskStream } from '../transfer/disk-stream.ts'
 import type { ProgressMeter } from '../transfer/progress-meter.ts'
 
 /** What `openOffline` is given. */
@@ -86,6 +87,15 @@ export interface OpenPoint {
   /** What it builds on, as far as it can be read. */
   readonly ancestors: readonly Manifest[]
   readonly source: RestoreSource
+  /**
+   * The whole disk at this point as a stream of bytes, its chain merged and every cluster checked on the way; see {@link DiskStream}. Its length is known
+   * before its first byte but for `vmdk`. Nothing is written anywhere meanwhile. May be called again; the caller disposes each. `disk` is its key.
+   *
+   * Throws NOT_FOUND with the keys that there are; POINT_DAMAGED or CHECKSUM_MISMATCH with the file when the chain, its sums or the tables of an
+   * image are damaged, here or, with a cluster that differs from its sum, in the middle of the stream; INVALID_OPTIONS when the format cannot hold
+   * the disk; ABORTED or the signal's reason.
+   */
+  streamDisk(disk: string, options: CallOptions & { readonly format: DiskFormat }): Promise<DiskStream>
 }
 
 /** A repository that is read without a store: what was found when it was opened, and how to read on. It is never written to. */

@@ -3,6 +3,8 @@ import type { CallOptions } from '../spec/blocks.ts'
 import type { Clock } from '../spec/clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Repository } from '../spec/repository.ts'
+import type { RestoreSource, StoredDisk } from '../spec/restore.ts'
+import { streamStoredDisk } from '../transfer/disk-stream.ts'
 import { createRestoreSource, type ProgressMeter } from '../transfer/index.ts'
 import type { Judged } from './judge-points.ts'
 import type { OfflinePoint, OpenPoint } from './offline-types.ts'
@@ -40,7 +42,21 @@ export async function openPoint(
     meter,
     signal,
   })
-  return { manifest, ancestors, source }
+  return {
+    manifest,
+    ancestors,
+    source,
+    async streamDisk(key, { format, ...call }) {
+      return await streamStoredDisk(diskOf(source, key), format, call)
+    },
+  }
+}
+
+function diskOf({ point, disks }: RestoreSource, key: string): StoredDisk {
+  const disk = disks.find((each) => each.key === key)
+  if (disk !== undefined) return disk
+  const remedy = disks.length === 0 ? 'It has no disk at all.' : `There are: ${disks.map((each) => each.key).join(', ')}.`
+  throw new HoldfastError('NOT_FOUND', `point ${point} has no disk ${JSON.stringify(key)}`, { remedy })
 }
 
 /** The manifest as it is now, or why it cannot be read any more. */

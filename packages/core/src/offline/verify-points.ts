@@ -1,3 +1,4 @@
+import { withAffected } from '../chain/affected-points.ts'
 import { readSmallFile } from '../engine/point-folder.ts'
 import { quickCheck } from '../engine/quick-check.ts'
 import type { Manifest } from '../model/manifest-types.ts'
@@ -25,12 +26,13 @@ export async function* verifyPoints(
       const key = JSON.stringify([point, file, message])
       return told.has(key) ? false : told.add(key)
     })
+  const affected = (findings: readonly Finding[]) => withAffected(findings, judged.points.map(lineageOf))
   const chosen = choose(judged, folders)
   meter.expect(mode === 'full' ? chosen.reduce((sum, point) => sum + point.verifyBytes, 0) : 0)
   const inPoints = new Set(chosen.map((point) => point.folder))
   const outside = known.filter(({ file }) => !inPoints.has(folderOf(file)) && isWanted(file, folders))
   for (const point of new Set(outside.map((finding) => finding.point)))
-    yield { point, findings: fresh(outside.filter((finding) => finding.point === point)) }
+    yield { point, findings: affected(fresh(outside.filter((finding) => finding.point === point))) }
   for (const [index, point] of chosen.entries()) {
     meter.step(`verifying ${point.id} (${index + 1} of ${chosen.length})`)
     const seen = known.filter(({ file }) => folderOf(file) === point.folder)
@@ -38,12 +40,14 @@ export async function* verifyPoints(
       meter: pointMeter(meter, `of ${point.id} (${index + 1} of ${chosen.length})`),
       signal,
     })
-    const findings = fresh([...seen, ...found])
+    const findings = affected(fresh([...seen, ...found]))
     // Its owner may delete it meanwhile; then there is nothing to say of it.
     if (findings.length === 0 || (await isThere(reading, point, { signal }))) yield { point: point.id, findings }
     else await requireStillThere(reading, { signal })
   }
 }
+
+const lineageOf = ({ id, parents, summary: { disks } }: OfflinePoint) => ({ id, parents, disks })
 
 /** A share that was unmounted has nothing of anything: then it was not the owner who has deleted. */
 async function requireStillThere({ repository, repositoryId }: OfflineReading, options: CallOptions): Promise<void> {

@@ -126,7 +126,7 @@ export async function localAlias(
   path: string,
   target: string,
   random: () => string,
-  options: CallOptions,
+  options: CallOptions & { readonly replace?: boolean },
 ): Promise<void> {
   throwIfAborted(options.signal)
   const { fileSystem } = folder
@@ -146,25 +146,36 @@ export async function localAlias(
     )
   }
   await folder.make(folderOf(path), { root: false })
-  await refuseToReplaceFile(folder, path)
+  await refuseToReplace(folder, path, options.replace === true ? ['link', 'file'] : ['link'])
+  const link = relative(folderOf(path), target)
+  if ((await linkAt(folder, path)) === link) return await folder.syncUp(folderOf(path))
   const mark = random()
   const record = joinPath(folderOf(target), aliasRecordName(nameOf(target), mark))
   await fileSystem.symlink(relative(folderOf(target), path), folder.at(record))
   await folder.syncUp(folderOf(target))
   const temporary = joinPath(folderOf(path), `.${nameOf(path)}~${mark}`)
-  await fileSystem.symlink(relative(folderOf(path), target), folder.at(temporary))
+  await fileSystem.symlink(link, folder.at(temporary))
   await fileSystem.rename(folder.at(temporary), folder.at(path))
   await removeTemporaries(folder, path)
   await folder.syncUp(folderOf(path))
 }
 
-/** The name of a file that is gone, or of an earlier alias: an alias never takes the place of bytes. */
-async function refuseToReplaceFile(folder: LocalFolder, path: string): Promise<void> {
+/** Where the alias leads, or undefined when there is none. */
+async function linkAt(folder: LocalFolder, path: string): Promise<string | undefined> {
+  return await folder.fileSystem.readlink(folder.at(path)).catch((error: unknown) => {
+    // EINVAL: a file.
+    if (!isAbsent(error) && codeOf(error) !== 'EINVAL') throw error
+    return undefined
+  })
+}
+
+/** The name of a file that is gone, or of an earlier alias: an alias takes the place of bytes only where that was asked for. */
+async function refuseToReplace(folder: LocalFolder, path: string, allowed: readonly string[]): Promise<void> {
   const entry = await folder.fileSystem.lstat(folder.at(path)).catch((error: unknown) => {
     if (!isAbsent(error)) throw error
     return undefined
   })
-  if (entry && entry.kind !== 'link') {
+  if (entry && !allowed.includes(entry.kind)) {
     throw new HoldfastError('EXISTS', `cannot make the alias '${path}' in the repository at ${folder.root}: a ${entry.kind} has that name`)
   }
 }

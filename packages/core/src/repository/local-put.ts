@@ -6,10 +6,6 @@ import type { LocalFolder } from './local-folder.ts'
 import { belongsTo, folderOf, joinPath, nameOf, temporaryName } from './paths.ts'
 import { isAbsent, storageError } from './repository-errors.ts'
 
-const bufferBytes = 1 << 20
-/** Chunks of this size go to the disk as they are; smaller ones are gathered first. */
-const directBytes = 256 << 10
-
 export interface LocalPut {
   readonly path: string
   readonly bytes: ByteStream
@@ -86,11 +82,11 @@ async function putWhole(folder: LocalFolder, put: LocalPut, first: Uint8Array, p
   }
 }
 
-/** Another process may remove a folder that it emptied between the moment we made it and the moment we use it. */
+/** Another process may remove a folder that it emptied between the moment we made it, or found it, and the moment we use it. */
 async function openNew(folder: LocalFolder, path: string, name: string, how: 'create' | 'truncate'): Promise<OpenFile> {
   for (let attempt = 1; ; attempt++) {
-    await folder.make(folderOf(path), { root: path === 'repository.json' })
     try {
+      await folder.make(folderOf(path), { root: path === 'repository.json' })
       return await folder.fileSystem.open(folder.at(name), how)
     } catch (error) {
       if (codeOf(error) !== 'ENOENT' || attempt === 5) throw error
@@ -100,25 +96,11 @@ async function openNew(folder: LocalFolder, path: string, name: string, how: 'cr
 
 async function writeAll(file: OpenFile, first: Uint8Array, pull: Pull, put: LocalPut, options: CallOptions): Promise<number> {
   const limit = put.size ?? Number.POSITIVE_INFINITY
-  const buffer = new Uint8Array(bufferBytes)
   let size = 0
-  let filled = 0
   for (let chunk: Uint8Array | undefined = first; chunk !== undefined && size <= limit; chunk = await pull.next()) {
     size += chunk.length
-    if (filled > 0 && filled + chunk.length > bufferBytes) {
-      await write(file, buffer.subarray(0, filled), options)
-      filled = 0
-    }
-    if (chunk.length >= directBytes) {
-      if (filled > 0) await write(file, buffer.subarray(0, filled), options)
-      filled = 0
-      await write(file, chunk, options)
-    } else {
-      buffer.set(chunk, filled)
-      filled += chunk.length
-    }
+    await write(file, chunk, options)
   }
-  if (filled > 0) await write(file, buffer.subarray(0, filled), options)
   return size
 }
 

@@ -46,6 +46,12 @@ describe('local repository: its folder', () => {
         remedy: 'Did you mean "folder"?',
       }),
     )
+    expect(given({ folder, directIo: 'always' })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_OPTIONS',
+        message: expect.stringContaining(`directIo is "always"; expected 'auto' or 'never'`),
+      }),
+    )
     expect(given({ folder, bogus: 1 })).toThrow(expect.objectContaining({ message: expect.stringContaining('bogus is not known here') }))
   })
 

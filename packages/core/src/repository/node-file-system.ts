@@ -16,22 +16,32 @@ import {
   unlink,
 } from 'node:fs/promises'
 import type { FileSystem, FileSystemEntry, OpenFile } from '../spec/file-system.ts'
-import { directWriter } from './direct-writer.ts'
+import { type DirectWriter, directWriter } from './direct-writer.ts'
+import { piecePool } from './piece-pool.ts'
 
 const flags = {
   // Without O_NONBLOCK a hostile named pipe would hold the reader for ever; regular files do not care.
   read: constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
   create: constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
   truncate: constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+  direct: constants.O_WRONLY | constants.O_DIRECT | constants.O_NOFOLLOW,
   folder: constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
 }
 
-/** The file system of this machine. */
-export function nodeFileSystem(): FileSystem {
+/**
+ * The file system of this machine. Bytes for a new file are gathered and written behind: a failure of the disk may be told by the next write or by the sync, which waits for all.
+ * @param options `directIo`: see {@link LocalRepositoryOptions.directIo}; default `auto`.
+ */
+export function nodeFileSystem({ directIo = 'auto' }: { readonly directIo?: 'auto' | 'never' } = {}): FileSystem {
+  const pieces = piecePool()
+  const writerFor = (handle: FileHandle, path: string): DirectWriter => {
+    const allowed = directIo === 'auto' && constants.O_DIRECT !== undefined
+    return directWriter(handle, pieces, allowed ? () => open(path, flags.direct) : undefined)
+  }
   return {
     open: async (path, how) => {
       const handle = await open(path, flags[how], 0o600)
-      return how === 'create' ? createdFile(handle, path) : openFile(handle)
+      return how === 'create' ? createdFile(handle, writerFor(handle, path)) : openFile(handle)
     },
     link,
     rename,
@@ -62,11 +72,19 @@ function openFile(handle: FileHandle): OpenFile {
 }
 
 /** A new file is written from its beginning to its end, once. */
-function createdFile(handle: FileHandle, path: string): OpenFile {
-  const writer = directWriter(handle, path)
+function createdFile(handle: FileHandle, writer: DirectWriter): OpenFile {
+  const file = openFile(handle)
   return {
-    ...openFile(handle),
-    write: (bytes) => writer.write(bytes),
+    ...file,
+    async write(bytes) {
+      await writer.write(bytes)
+      return bytes.length
+    },
+    async sync() {
+      await writer.flush()
+      await handle.sync()
+    },
+    stat: async () => ({ ...(await file.stat()), size: writer.size }),
     async close() {
       try {
         await writer.close()

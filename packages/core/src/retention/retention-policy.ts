@@ -26,6 +26,11 @@ export interface RetentionPolicyInput {
   readonly maxAge?: DurationInput | undefined
   /** IANA name of the time zone of days, weeks, months and years. Default `UTC`. */
   readonly zone?: string | undefined
+  /**
+   * What becomes of a point that goes, but that a kept one builds on. `keep`: it stays as long as that one. `merge`: its part is written into that one, and
+   * then it goes. Default `keep`.
+   */
+  readonly chains?: 'keep' | 'merge' | undefined
 }
 
 /** A policy with its defaults filled in. Durations are milliseconds. It parses to itself. */
@@ -39,6 +44,7 @@ export interface RetentionPolicy {
   readonly within?: number | undefined
   readonly maxAge?: number | undefined
   readonly zone: string
+  readonly chains?: 'keep' | 'merge' | undefined
 }
 
 /** A policy with no rule that keeps anything would delete every point but the newest, which nobody means. */
@@ -60,6 +66,7 @@ export const retentionSchema: z.ZodType<RetentionPolicy, RetentionPolicyInput> =
     within: durationSchema.optional(),
     maxAge: durationSchema.refine((age) => age > 0, 'expected more than 0').optional(),
     zone: zoneSchema.default('UTC'),
+    chains: z.enum(['keep', 'merge']).optional(),
   })
   .refine(keepsSomething, {
     // One mistake at a time: a misspelt rule is not a policy of zeros as well.

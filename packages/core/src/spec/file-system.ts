@@ -9,7 +9,7 @@ export interface FileSystemEntry {
 
 /** One open file or folder. */
 export interface OpenFile {
-  /** Writes at the end of what was written; answers how many bytes were taken, which may be fewer than given. */
+  /** Writes at the end of what was written; answers how many bytes were taken, which may be fewer than given. The failure of an earlier write may be told by a later one, or by {@link OpenFile.sync}. */
   write(bytes: Uint8Array): Promise<number>
   /** Reads at a position; answers how many bytes came, 0 at the end of the file. */
   read(target: Uint8Array, position: number): Promise<number>

@@ -63,9 +63,10 @@ export interface Repository extends AsyncDisposable {
   delete(path: string, options: CallOptions): Promise<void>
   /**
    * File systems only: `path` becomes another name of `target`, so that backing names in files stay true for other tools. Idempotent, durable. `list` does
-   * not show aliases, and our own readers never follow them; deleting `target` deletes its aliases first.
+   * not show aliases, and our own readers never follow them; deleting `target` deletes its aliases first. Rejects with EXISTS when a file has that name;
+   * with `replace` that file gives way in the same moment, so that other tools always find one of the two. Only prune replaces, what it may delete.
    */
-  alias?(path: string, target: string, options: CallOptions): Promise<void>
+  alias?(path: string, target: string, options: CallOptions & { readonly replace?: boolean }): Promise<void>
   /** Only where the storage itself can refuse deletion until a time (ISO 8601 UTC). `extend` never shortens. */
   readonly retention?: {
     /** From now on the storage refuses to delete the file before `until`. An earlier time than the present one changes nothing and is success, so it may be repeated. */

@@ -1,20 +1,23 @@
 import type { ByteCounts, Compression, ManifestItem } from '../model/manifest.ts'
-import type { BackupSink, BlocksItem, Receipt, StreamItem } from '../spec/backup.ts'
+import type { BackupSink, BlocksItem, Disk, Receipt, StreamItem } from '../spec/backup.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Clock } from '../spec/clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { abortError } from '../spec/helpers/abort.ts'
 import type { Repository } from '../spec/repository.ts'
-import { type BaseDisk, type DiskNames, planDisk, storeDisk } from './blocks-item.ts'
+import { type BaseDisk, planDisk, storeDisk } from './blocks-item.ts'
 import { bytesOf, type Flow } from './chunks.ts'
 import { createNameClaims, type NameClaims, sumsFileName } from './item-names.ts'
 import type { ProgressMeter } from './progress-meter.ts'
 import { putFile, type Target } from './put-file.ts'
+import type { DiskNames } from './put-image.ts'
 import { createScope, type Scope } from './scope.ts'
+import type { Scratch } from './scratch.ts'
 import { sha256SumsOf } from './sha256-sums.ts'
 import { createSlots, type Slots } from './slots.ts'
 import { checkStreamItem, storeStream, streamNames } from './stream-item.ts'
 import { createThrottle } from './throttle.ts'
+import { storeVmdkIncrement, type VmdkItem } from './vmdk-item.ts'
 
 export interface BackupSinkContext extends CallOptions {
   readonly repository: Repository
@@ -26,6 +29,11 @@ export interface BackupSinkContext extends CallOptions {
   readonly base?: readonly BaseDisk[]
   /** Why there is no base, for the manifest. */
   readonly fullReason?: string
+  /**
+   * Where what must be known before it can be streamed lies meanwhile. With it the cluster sums of a `vmdk` stream are made while it passes, and of a disk that has a base only what has
+   * changed is kept. Absent: such streams are kept as they come, and nothing can build on them.
+   */
+  readonly scratch?: Scratch
   readonly meter: ProgressMeter
   readonly clock: Clock
   /** Milliseconds without a byte after which an item fails with STALLED. */
@@ -175,7 +183,7 @@ async function blocks(state: SinkState, item: BlocksItem): Promise<void> {
   const { disk } = item
   checkOpen(state, `disk ${disk.key}`)
   if (keys.has(disk.key)) throw new HoldfastError('EXISTS', `disk ${disk.key} was given twice`)
-  const base = context.base?.find(({ key }) => key === disk.key)
+  const base = baseOf(context, disk)
   const plan = planDisk(item, base, context.fullReason ?? 'there is no base')
   keys.add(disk.key)
   const names = diskNames(claims)
@@ -197,14 +205,38 @@ async function stream(state: SinkState, item: StreamItem): Promise<Receipt> {
   const { context, claims, target, flow } = state
   checkOpen(state, `item ${item.name}`)
   checkStreamItem(item)
-  const names = streamNames(item, context.compression)
-  claims.claim(names.index === undefined ? [names.file] : [names.file, names.index])
+  if (item.format === 'vmdk') {
+    const increment = await incrementOf(state, item)
+    if (increment !== undefined) return increment
+  }
+  const names = streamNames(item, context.compression, context.scratch !== undefined)
+  claims.claim([names.file, names.index, names.sums].filter((name) => name !== undefined))
   const stored = await store(state, item.name, async (scope) => {
-    const { entry, receipt } = await storeStream(item, names, target, scope, flow)
-    return { entry, receipt, provisioned: item.format === 'vmdk' ? item.disk.size : entry.size, used: entry.size }
+    const { entry, receipt, usedBytes } = await storeStream(item, names, target, scope, flow, context.scratch)
+    return { entry, receipt, provisioned: item.format === 'vmdk' ? item.disk.size : entry.size, used: usedBytes }
   })
   return stored.receipt
 }
+
+/** Of a stream of a disk that has a base only what differs is kept; undefined: it is to be kept as it comes. */
+async function incrementOf(state: SinkState, item: VmdkItem): Promise<Receipt | undefined> {
+  const { context, keys, claims, target, flow } = state
+  const { disk } = item
+  if (keys.has(disk.key)) throw new HoldfastError('EXISTS', `disk ${disk.key} was given twice`)
+  const { base, ...plan } = planDisk({ disk, covers: 'unmapped' }, baseOf(context, disk), '')
+  keys.add(disk.key)
+  const { scratch } = context
+  if (base === undefined || scratch === undefined) return undefined
+  const names = diskNames(claims)
+  claims.claim([names.file, names.sums])
+  const stored = await store(state, item.name, async (scope) => {
+    const { usedBytes, ...made } = await storeVmdkIncrement(item, { ...plan, base }, names, target, scope, flow, scratch)
+    return { ...made, provisioned: disk.size, used: usedBytes }
+  })
+  return stored.receipt
+}
+
+const baseOf = ({ base }: BackupSinkContext, { key }: Disk): BaseDisk | undefined => base?.find((each) => each.key === key)
 
 async function finish(state: SinkState, options: CallOptions): Promise<StoredItems> {
   const { context, running } = state
@@ -237,7 +269,9 @@ async function putSums({ context, target }: SinkState, items: readonly ManifestI
 }
 
 function byteCounts(stored: readonly Stored[], transferred: number, sumsSize: number): ByteCounts {
-  const sizes = stored.map(({ entry }) => entry.file.size + (entry.type === 'disk' ? entry.sums.size : (entry.index?.size ?? 0)))
+  const sizes = stored.map(
+    ({ entry }) => entry.file.size + (entry.sums?.size ?? 0) + (entry.type === 'disk' ? 0 : (entry.index?.size ?? 0)),
+  )
   const sum = (numbers: readonly number[]) => numbers.reduce((total, value) => total + value, 0)
   return {
     provisioned: sum(stored.map(({ provisioned }) => provisioned)),

@@ -1,29 +1,16 @@
-import { createHash } from 'node:crypto'
-import { posix } from 'node:path'
-import {
-  type ClusterSum,
-  changedBlocks,
-  clusterBytes,
-  encodeQcow2,
-  encodeSums,
-  logicalDigest,
-  mapBlocks,
-  openSums,
-  overlaySums,
-  type SumLayer,
-  type SumsFile,
-} from '@holdfast/disk-image'
-import type { DiskItem, StoredFileEntry } from '../model/manifest.ts'
-import type { BlocksItem } from '../spec/backup.ts'
-import type { ByteStream, MappedBlocks } from '../spec/blocks.ts'
+import { type ClusterSum, changedBlocks, clusterBytes, encodeQcow2, mapBlocks, overlaySums } from '@holdfast/disk-image'
+import type { DiskItem } from '../model/manifest.ts'
+import type { BlocksItem, Disk } from '../spec/backup.ts'
+import type { MappedBlocks } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
-import { type Channel, createChannel } from './channel.ts'
-import { type Flow, iterate } from './chunks.ts'
-import { counted, disposedOnFailure } from './disk-layers.ts'
+import { createChannel } from './channel.ts'
+import type { Flow } from './chunks.ts'
+import { disposedOnFailure } from './disk-layers.ts'
 import { guardedBlocks, guardedSource } from './guarded-blocks.ts'
 import { openOnce } from './open-once.ts'
-import { itemPath, miscounted, putBytes, putFile, type Target, unread, watched } from './put-file.ts'
-import { runTogether, type Scope } from './scope.ts'
+import type { Target } from './put-file.ts'
+import { backingName, type DiskNames, mergedDigest, putImage, withSums } from './put-image.ts'
+import type { Scope } from './scope.ts'
 
 /** A disk of the point that this backup may build on. */
 export interface BaseDisk {
@@ -31,26 +18,26 @@ export interface BaseDisk {
   readonly size: number
   /** Id of the point of its newest layer: the parent of what is built on it. */
   readonly point: string
-  /** Repository path of its newest qcow2. */
+  /** Repository path of its newest file. */
   readonly file: string
+  /** What that file is. Default `qcow2`. */
+  readonly format?: 'qcow2' | 'vmdk'
   /** Repository paths of its `.sums`, newest first, down to those of the full. */
   readonly sums: readonly string[]
 }
 
-/** The file names of a disk. */
-export interface DiskNames {
-  readonly file: string
-  readonly sums: string
-}
-
-interface Plan {
+/** How a disk is stored. */
+export interface DiskPlan {
   readonly covers: 'all' | 'changes'
   readonly base?: BaseDisk
   readonly reason: string
 }
 
+/** What the plan of a disk depends on. */
+export type PlannedItem = Pick<BlocksItem, 'disk' | 'covers' | 'reason'>
+
 /** Full or incremental, and why. Throws before anything is opened. */
-export function planDisk(item: BlocksItem, base: BaseDisk | undefined, noBase: string): Plan {
+export function planDisk(item: PlannedItem, base: BaseDisk | undefined, noBase: string): DiskPlan {
   const { key, size } = item.disk
   if (!Number.isSafeInteger(size) || size < 0)
     throw new HoldfastError('INVALID_OPTIONS', `disk ${key}: the size ${size} is no number of bytes`)
@@ -71,46 +58,64 @@ export function planDisk(item: BlocksItem, base: BaseDisk | undefined, noBase: s
   return { covers: 'changes', base, reason: `compared with the sums of ${base.point}` }
 }
 
-/** Stores one disk as qcow2 with its sums. `usedBytes` counts the whole merged disk. */
+/** `usedBytes` counts the whole merged disk. */
+export interface StoredDiskItem {
+  readonly entry: DiskItem
+  readonly usedBytes: number
+}
+
+/** Stores one disk as qcow2 with its sums. */
 export async function storeDisk(
   item: BlocksItem,
-  plan: Plan,
+  plan: DiskPlan,
   names: DiskNames,
   target: Target,
   scope: Scope,
   flow: Flow,
   expect: (bytes: number) => void,
-): Promise<{ readonly entry: DiskItem; readonly usedBytes: number }> {
+): Promise<StoredDiskItem> {
   const mapped = await openDisk(item, plan, target, scope, flow)
   try {
-    const sums = createChannel<readonly ClusterSum[]>(scope, 8)
-    const backing = plan.base === undefined ? undefined : backingName(target, plan.base.file)
-    const options = { covers: plan.covers, signal: scope.signal, onSums: sums.send, ...(backing !== undefined && { backing }) }
-    const image = await scope.race(encodeQcow2(mapped, options))
-    expect(image.counts.data * clusterBytes)
-    const put = await putImage(image, sums, names, target, scope, item.disk.size)
-    const merged = await mergedDigest([`${target.folder}/${put.sums.path}`, ...(plan.base?.sums ?? [])], target, scope)
-    const entry: DiskItem = {
-      type: 'disk',
-      disk: { key: item.disk.key, name: item.disk.name, size: item.disk.size },
-      format: 'qcow2',
-      file: put.file,
-      metadata: { size: image.metadataBytes, sha256: put.metadata },
-      sums: put.sums,
-      digest: merged.digest,
-      form: plan.base === undefined ? 'full' : 'incremental',
-      reason: plan.reason,
-      ...(plan.base !== undefined && { parent: plan.base.point }),
-      dataBytes: image.counts.data * clusterBytes,
-    }
-    return { entry, usedBytes: merged.usedBytes }
+    return await storeMapped(mapped, item.disk, plan, names, target, scope, expect)
   } finally {
     await mapped[Symbol.asyncDispose]()
   }
 }
 
+/** Stores a disk of which it is known what is to be stored. It stays the caller's. */
+export async function storeMapped(
+  mapped: MappedBlocks,
+  { key, name, size }: Disk,
+  { covers, base, reason }: DiskPlan,
+  names: DiskNames,
+  target: Target,
+  scope: Scope,
+  expect: (bytes: number) => void,
+): Promise<StoredDiskItem> {
+  const sums = createChannel<readonly ClusterSum[]>(scope, 8)
+  const backing = base && { backing: backingName(target, base.file), backingFormat: base.format ?? 'qcow2' }
+  const image = await scope.race(encodeQcow2(mapped, { covers, signal: scope.signal, onSums: sums.send, ...backing }))
+  expect(image.counts.data * clusterBytes)
+  const put = await putImage(image, sums, names, target, scope, size)
+  const merged = await mergedDigest([`${target.folder}/${put.sums.path}`, ...(base?.sums ?? [])], target, scope)
+  const entry: DiskItem = {
+    type: 'disk',
+    disk: { key, name, size },
+    format: 'qcow2',
+    file: put.file,
+    metadata: { size: image.metadataBytes, sha256: put.metadata },
+    sums: put.sums,
+    digest: merged.digest,
+    form: base === undefined ? 'full' : 'incremental',
+    reason,
+    ...(base !== undefined && { parent: base.point }),
+    dataBytes: image.counts.data * clusterBytes,
+  }
+  return { entry, usedBytes: merged.usedBytes }
+}
+
 /** Opens the item and finds out what is to be stored of it; whatever was opened is closed when that fails. */
-async function openDisk(item: BlocksItem, plan: Plan, target: Target, scope: Scope, flow: Flow): Promise<MappedBlocks> {
+async function openDisk(item: BlocksItem, plan: DiskPlan, target: Target, scope: Scope, flow: Flow): Promise<MappedBlocks> {
   const { disk } = item
   const checkSize = (size: number) => {
     if (size !== disk.size)
@@ -131,94 +136,5 @@ async function openDisk(item: BlocksItem, plan: Plan, target: Target, scope: Sco
     return withSums(base.sums, target, scope, (layers) =>
       scope.race(changedBlocks(source, overlaySums(layers), { signal: scope.signal, baseSize: base.size })),
     )
-  })
-}
-
-type Image = Awaited<ReturnType<typeof encodeQcow2>>
-
-/** The qcow2 and, beside it while its bytes pass, its sums. */
-async function putImage(
-  image: Image,
-  sums: Channel<readonly ClusterSum[]>,
-  names: DiskNames,
-  target: Target,
-  scope: Scope,
-  diskSize: number,
-): Promise<{ readonly file: StoredFileEntry; readonly sums: StoredFileEntry; readonly metadata: string }> {
-  const metadata = { sha256: '' }
-  let file: StoredFileEntry | undefined
-  let sumsFile: StoredFileEntry | undefined
-  const putQcow2 = async () => {
-    const bytes = imageBytes(image, metadata, sums, scope)
-    const stored = await putBytes(target, names.file, watched(bytes, scope), scope, image.size)
-    if (metadata.sha256 === '') throw unread(target, names.file)
-    if (stored.sha256 === undefined && stored.size !== image.size) throw miscounted(target, names.file, stored.size, image.size)
-    file = { path: itemPath(target, names.file), size: stored.size }
-  }
-  const putSums = async () => {
-    const encoded = encodeSums({ size: diskSize, count: image.counts.data + image.counts.zero }, sums.values)
-    sumsFile = await putFile(target, names.sums, encoded.bytes, scope, encoded.size)
-  }
-  await runTogether(scope, [putQcow2, putSums])
-  if (file === undefined || sumsFile === undefined) throw unread(target, names.file)
-  return { file, sums: sumsFile, metadata: metadata.sha256 }
-}
-
-/** The bytes of the image; the hash of its metadata is known when they have ended. */
-async function* imageBytes(
-  image: Image,
-  metadata: { sha256: string },
-  sums: Channel<readonly ClusterSum[]>,
-  scope: Scope,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const hash = createHash('sha256')
-  let position = 0
-  try {
-    const bytes: ByteStream = image.open({ signal: scope.signal })
-    for await (const chunk of iterate(bytes, scope)) {
-      if (position < image.metadataBytes) hash.update(chunk.subarray(0, image.metadataBytes - position))
-      position += chunk.length
-      yield chunk
-    }
-    if (position !== image.size)
-      throw new HoldfastError('INTERNAL', `${scope.what}: the qcow2 has ${position} bytes instead of ${image.size}`)
-  } catch (error) {
-    scope.fail(error)
-    throw error
-  }
-  sums.end()
-  metadata.sha256 = hash.digest('hex')
-  scope.pause()
-}
-
-/** Relative to the file that names it, so that the chain can be opened where the repository lies, and after it was moved. */
-const backingName = (target: Target, baseFile: string): string => posix.relative(`${target.folder}/${target.number}`, baseFile)
-
-/** Opens these sums, newest first, for as long as `use` runs. */
-async function withSums<T>(
-  paths: readonly string[],
-  target: Target,
-  scope: Scope,
-  use: (layers: readonly SumLayer[]) => Promise<T>,
-): Promise<T> {
-  const opened: SumsFile[] = []
-  try {
-    for (const path of paths) opened.push(await openSums(await target.repository.open(path, scope), scope))
-    return await use(opened.map((sums) => ({ size: sums.size, batches: sums.batches(scope) })))
-  } finally {
-    for (const sums of opened) await scope.settle(Promise.resolve(sums[Symbol.asyncDispose]()))
-  }
-}
-
-/** The logical digest of the merged disk, from the sums as they lie in the repository. */
-function mergedDigest(
-  paths: readonly string[],
-  target: Target,
-  scope: Scope,
-): Promise<{ readonly digest: string; readonly usedBytes: number }> {
-  return withSums(paths, target, scope, async (layers) => {
-    const count = { data: 0 }
-    const digest = await scope.race(logicalDigest(counted(overlaySums(layers), count)))
-    return { digest, usedBytes: count.data * clusterBytes }
   })
 }

@@ -10,6 +10,7 @@ import {
   type SumBatches,
   type SumsFile,
 } from '@holdfast/disk-image'
+import { diskEntriesOf } from '../model/disk-entries.ts'
 import type { DiskItem, Manifest } from '../model/manifest.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { namingFile } from './damage.ts'
@@ -17,6 +18,7 @@ import { guardedSource } from './guarded-blocks.ts'
 import type { Reading } from './reading.ts'
 import type { Scope } from './scope.ts'
 import { mismatch, type OpenFile, openFile, partOfFile, wholeFile } from './stored-bytes.ts'
+import { openVmdkLayer } from './vmdk-layer.ts'
 
 /** One layer of a disk's chain, as manifests tell it. */
 export interface Layer {
@@ -29,15 +31,21 @@ export function layersOf(point: Manifest, key: string, ancestors: ReadonlyMap<st
   const layers: Layer[] = []
   const seen = new Set<string>()
   for (let manifest = point; ; ) {
-    const entry = manifest.items.find((item): item is DiskItem => item.type === 'disk' && item.disk.key === key)
+    const entry = diskEntriesOf(manifest).find(({ disk }) => disk.key === key)
     if (entry === undefined)
-      throw new HoldfastError('POINT_DAMAGED', `${manifest.folder}: the manifest has no disk ${key}, but a later point builds on it`)
+      throw new HoldfastError(
+        'POINT_DAMAGED',
+        `${manifest.folder}: there is no disk "${key}" in the manifest, but a later point builds on it`,
+      )
     layers.push({ manifest, entry })
     seen.add(manifest.point)
     if (entry.parent === undefined) return layers
     const parent = ancestors.get(entry.parent)
     if (parent === undefined || seen.has(entry.parent))
-      throw new HoldfastError('POINT_DAMAGED', `${manifest.folder}: disk ${key} builds on the point ${entry.parent}, which is not there`)
+      throw new HoldfastError(
+        'POINT_DAMAGED',
+        `${manifest.folder}: the disk "${key}" builds on the point ${entry.parent}, which is not there`,
+      )
     manifest = parent
   }
 }
@@ -58,8 +66,10 @@ export async function openLayerSums({ manifest, entry }: Layer, reading: Reading
   )
 }
 
-/** The qcow2 of a layer, after its metadata was compared with the recorded hash. */
-export async function openLayerImage({ manifest, entry }: Layer, reading: Reading, scope: Scope): Promise<Qcow2Layer> {
+/** The image of a layer, after its map was proven: that of a qcow2 by the recorded hash of its metadata, that of a VMDK by its sums. */
+export async function openLayerImage(layer: Layer, reading: Reading, scope: Scope): Promise<Qcow2Layer> {
+  const { manifest, entry } = layer
+  if (entry.format === 'vmdk') return openKeptVmdk(layer, reading, scope)
   const file = await openFile(reading.repository, manifest.folder, entry.file, scope)
   return disposedOnFailure(file, () =>
     namingFile(file.path, async () => {
@@ -70,6 +80,21 @@ export async function openLayerImage({ manifest, entry }: Layer, reading: Readin
       return image
     }),
   )
+}
+
+async function openKeptVmdk(layer: Layer, reading: Reading, scope: Scope): Promise<Qcow2Layer> {
+  const { manifest, entry } = layer
+  const file = await openFile(reading.repository, manifest.folder, entry.file, scope)
+  return disposedOnFailure(file, async () => {
+    const sums = await openLayerSums(layer, reading, scope)
+    try {
+      const source = guardedSource(file.bytes, scope, noFlow)
+      const image = await namingFile(file.path, () => openVmdkLayer(source, sums, { signal: scope.signal }))
+      return { ...image, metadataBytes: entry.metadata.size }
+    } finally {
+      await scope.settle(Promise.resolve(sums[Symbol.asyncDispose]()))
+    }
+  })
 }
 
 async function checkMetadata(file: OpenFile, entry: DiskItem, scope: Scope): Promise<void> {

@@ -1,3 +1,4 @@
+import { diskEntryOf } from '../model/disk-entries.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { RestoreSource, StoredDisk, StoredFile } from '../spec/restore.ts'
 import type { Workload } from '../spec/workload.ts'
@@ -29,7 +30,9 @@ export function createRestoreSource(context: RestoreSourceContext): RestoreSourc
     }
     const file = storedFile(item, point.folder, reading)
     files.push(file)
-    if (item.disk !== undefined) disks.push(receivedDisk(item as VmdkEntry, point.folder, file, reading))
+    const entry = diskEntryOf(item)
+    if (entry !== undefined) disks.push({ ...storedDisk(point, entry, ancestors, reading), file })
+    else if (item.disk !== undefined) disks.push(receivedDisk(item as VmdkEntry, point.folder, file, reading))
   }
   const order = new Map(point.machine?.disks.map(({ key }, index) => [key, index]))
   const place = ({ key }: StoredDisk) => order.get(key) ?? order.size

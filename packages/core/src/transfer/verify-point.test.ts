@@ -156,10 +156,9 @@ describe('verify', () => {
       ]
       for (const [index, variant] of variants.entries()) {
         const findings = await verify(all, point, new Map([[path, variant]]))
-        expect(
-          findings.map((finding) => [finding.point, finding.file]),
-          `${path} variant ${index}`,
-        ).toEqual([[point.point, path]])
+        // Tables and data of an image are damaged each for itself.
+        const named = new Set(findings.map((finding) => `${finding.point} ${finding.file}`))
+        expect([...named], `${path} variant ${index}`).toEqual([`${point.point} ${path}`])
         if (!path.endsWith('SHA256SUMS'))
           await expect(restoreAll(point, all, damaged(all, new Map([[path, variant]])))).rejects.toMatchObject({
             message: expect.stringContaining(path),

@@ -36,19 +36,18 @@ function inFront(): Buffer {
     (copy) => {
       copy.writeBigUInt64LE(21n, 56)
       copy.writeBigUInt64LE(0n, 48)
+      copy.writeBigUInt64LE(20n, 36)
     },
     bytes.subarray(0, 128 * sector),
   )
-  const grains: number[] = []
+  const grains: { readonly at: number; readonly number: number }[] = []
   let at = 128 * sector
   while (bytes.readUInt32LE(at + 8) > 0) {
-    grains.push(at / sector)
+    grains.push({ at: at / sector, number: Number(bytes.readBigUInt64LE(at)) / 128 })
     at += Math.ceil((12 + bytes.readUInt32LE(at + 8)) / sector) * sector
   }
   header.writeUInt32LE(gtAt + 2, 21 * sector)
-  grains.forEach((grain, index) => {
-    header.writeUInt32LE(grain, 22 * sector + index * 4)
-  })
+  for (const grain of grains) header.writeUInt32LE(grain.at, 22 * sector + grain.number * 4)
   return Buffer.concat([header, bytes.subarray(128 * sector, at)])
 }
 

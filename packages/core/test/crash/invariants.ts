@@ -1,9 +1,14 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
 import { decodeManifest } from '../../src/model/manifest.ts'
 import { filesOfManifest } from '../../src/model/manifest-files.ts'
 import { parseRepositoryPath } from '../../src/model/names.ts'
+import { openOffline } from '../../src/offline/index.ts'
+import { localRepository } from '../../src/repository/local-repository.ts'
+import { createProgressMeter } from '../../src/transfer/progress-meter.ts'
 import { type CrashCase, type Facts, openWorld, pathsOf, runKey, type World } from './world.ts'
 import { differences, stateOf, type WorldState } from './world-state.ts'
 
@@ -14,6 +19,46 @@ export async function recoverOnce(folder: string, crashCase: CrashCase, node: st
   await engine.idle()
   await engine.stop()
   return stateOf(folder)
+}
+
+/**
+ * What must hold at any instant, before anything heals: every point that was there before, but one that is being pruned, can be read whole, and where a file
+ * names another as its backing file, other programs find that file. Of copies those that are there.
+ */
+export async function checkReadable(folder: string, { name }: CrashCase, facts: Facts): Promise<void> {
+  const { repository, offsite } = pathsOf(folder)
+  const expected = facts.points.filter((_, index) => !(name === 'prune' && index === 1)).map(({ id }) => id)
+  await checkReadableIn(repository, expected)
+  if (existsSync(join(offsite, 'repository.json'))) await checkReadableIn(offsite, [])
+}
+
+async function checkReadableIn(root: string, expected: readonly string[]): Promise<void> {
+  const repository = localRepository({ folder: root })
+  const { signal } = new AbortController()
+  const offline = await openOffline({ repository, clock: systemClock, signal })
+  const found = offline.points.map(({ id }) => id)
+  expect(
+    expected.filter((id) => !found.includes(id)),
+    'points that cannot be found before anything healed',
+  ).toEqual([])
+  const wanted = offline.points.filter(({ id }) => expected.length === 0 || expected.includes(id)).map(({ folder }) => folder)
+  const meter = createProgressMeter({ clock: systemClock })
+  for await (const { findings } of offline.verify({ folders: wanted, mode: 'full', meter, signal })) expect(findings).toEqual([])
+  await checkBackingNames(root)
+}
+
+async function checkBackingNames(root: string): Promise<void> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  for (const entry of entries.filter((each) => each.isFile() && each.name.endsWith('.qcow2'))) {
+    const path = join(entry.parentPath, entry.name)
+    const header = await readFile(path)
+    // What a killed writer left in a number without a manifest names nothing yet.
+    if (header.length < 512 || !existsSync(join(entry.parentPath, `../manifest.${basename(entry.parentPath)}.json`))) continue
+    const [offset, size] = [header.readUInt32BE(12), header.readUInt32BE(16)]
+    if (offset === 0) continue
+    const name = header.toString('utf8', offset, offset + size)
+    expect(existsSync(join(entry.parentPath, name)), `${path} names ${name}`).toBe(true)
+  }
 }
 
 /** What must hold after one recovery, wherever the process was killed. `before`: the world in which it began. */
@@ -76,7 +121,12 @@ function namesOf(things: readonly unknown[]): readonly string[] {
 
 /** Every file is `repository.json`, a flag, a live manifest, an empty one, or named by a live one. Nothing is half-written. */
 export async function checkFiles(folder: string): Promise<void> {
-  const root = pathsOf(folder).repository
+  const { repository, offsite } = pathsOf(folder)
+  await checkFilesIn(repository)
+  if (existsSync(offsite)) await checkFilesIn(offsite)
+}
+
+async function checkFilesIn(root: string): Promise<void> {
   const files = (await readdir(root, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile())
   const paths = files.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
   const allowed = new Set<string>()
@@ -112,11 +162,19 @@ export async function checkPoints(world: World, crashCase: CrashCase, facts: Fac
   const { findings } = await engine.verify({ repository: 'main' })
   expect(findings).toEqual([])
   for (const [index, { id }] of points.entries()) await checkRestore(world, facts, id, expected[index]?.digest ?? facts.digest)
+  if (crashCase.name === 'copy' && run) await checkCopies(world, facts)
   checkTarget(world, crashCase, facts, run !== undefined)
 }
 
-async function checkRestore({ engine, platform }: World, facts: Facts, point: string, digest: string): Promise<void> {
-  const { workload } = await engine.restore(facts.workload, { point, name: `check-${point}` })
+async function checkCopies(world: World, facts: Facts): Promise<void> {
+  const copies = (await world.engine.points({ repository: 'offsite' })).toReversed()
+  expect(copies.map(({ id }) => id)).toEqual(facts.points.map(({ id }) => id))
+  expect((await world.engine.verify({ repository: 'offsite' })).findings).toEqual([])
+  for (const { id, digest } of facts.points) await checkRestore(world, facts, id, digest, 'offsite')
+}
+
+async function checkRestore({ engine, platform }: World, facts: Facts, point: string, digest: string, repository = 'main'): Promise<void> {
+  const { workload } = await engine.restore(facts.workload, { repository, point, name: `check-${repository}-${point}` })
   expect(platform.digest(workload), `what restoring ${point} gives`).toBe(digest)
 }
 

@@ -30,7 +30,7 @@ export async function prepare(base: string, crashCase: CrashCase): Promise<Prepa
   const place = join(base, crashCase.name.replaceAll(' ', '-'))
   const template = `${place}-template`
   const script = await bundleChild(place)
-  const facts = await prepareWorld(template, crashCase.shape)
+  const facts = await prepareWorld(template, crashCase)
   const before = await stateOf(template)
   if (crashCase.catalogLost) await rm(pathsOf(template).catalog)
   let count = 0

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { checkRecovered } from './invariants.ts'
+import { checkReadable, checkRecovered } from './invariants.ts'
 import { chosenPoints, countsOf, harness, prepare, seed, tryAll } from './kill-points.ts'
 import { crashCases } from './world.ts'
 
@@ -25,6 +25,7 @@ describe(`a process that is killed (HOLDFAST_SEED=${seed})`, () => {
         const { signal, output } = await harness.runKilledAt(script, argumentsIn(folder), point)
         expect(output).toBe('')
         if (signal === 'SIGKILL') reached++
+        if (crashCase.followed || crashCase.name === 'prune') await checkReadable(folder, crashCase, facts)
         await checkRecovered(folder, crashCase, facts, before)
         await rm(folder, { recursive: true })
       })

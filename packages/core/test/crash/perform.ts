@@ -9,5 +9,6 @@ export async function perform(folder: string, name: string): Promise<void> {
   const { engine } = await openWorld(folder, crashCase.shape, 'child', crashChildHook())
   await engine.start()
   await engine.run({ ...crashCase.order(facts), key: runKey } as Parameters<typeof engine.run>[0])
+  if (crashCase.followed) await engine.idle()
   await engine.stop()
 }

@@ -1,10 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { type ProviderShape, seededRandom } from '@holdfast/testkit'
-import { type Facts, openWorld, pathsOf } from './world.ts'
+import { seededRandom } from '@holdfast/testkit'
+import { type CrashCase, type Facts, openWorld, pathsOf } from './world.ts'
 
-/** A world with two points of a workload, the older one pinned, and a workload that has changed since. */
-export async function prepareWorld(folder: string, shape: ProviderShape): Promise<Facts> {
+/** A world with points of a workload, the oldest one pinned, and a workload that has changed since. */
+export async function prepareWorld(folder: string, { shape, points: wanted = 2, oneDiskFull, offsite }: CrashCase): Promise<Facts> {
   await mkdir(folder)
+  if (offsite) await mkdir(pathsOf(folder).offsite)
   const random = seededRandom(3)
   const { engine, platform } = await openWorld(folder, shape, 'first')
   const id = shape === 'tarVolume' ? platform.addVolume('data') : platform.addMachine('web', 2)
@@ -16,7 +17,8 @@ export async function prepareWorld(folder: string, shape: ProviderShape): Promis
   const workload = { provider: 'p', id }
   await engine.putPlan('nightly', { kind: 'backup', repository: 'main', workloads: [workload] })
   const points: { id: string; digest: string }[] = []
-  for (let count = 0; count < 2; count++) {
+  for (let count = 0; count < wanted; count++) {
+    if (oneDiskFull && count === wanted - 1) platform.loseBitmaps(id)
     const digest = platform.digest(id) ?? ''
     const [outcome] = await engine.runPlan('nightly')
     points.push({ id: outcome?.point ?? '', digest })

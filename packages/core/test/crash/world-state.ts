@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -22,10 +23,16 @@ export type Row = { readonly [column: string]: unknown }
 export async function stateOf(folder: string): Promise<WorldState> {
   const { platform } = pathsOf(folder)
   return {
-    repository: await repositoryState(pathsOf(folder).repository),
+    repository: await repositoriesState(folder),
     catalog: catalogState(folder),
     platform: memoryPlatform({ file: platform }).things(),
   }
+}
+
+async function repositoriesState(folder: string): Promise<WorldState['repository']> {
+  const { repository, offsite } = pathsOf(folder)
+  const copies = existsSync(offsite) ? Object.entries(await repositoryState(offsite)) : []
+  return { ...(await repositoryState(repository)), ...Object.fromEntries(copies.map(([path, state]) => [`offsite/${path}`, state])) }
 }
 
 export async function repositoryState(root: string): Promise<WorldState['repository']> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sqlite } from '@holdfast/store-sqlite'
@@ -17,6 +18,8 @@ import type { Provider, WorkloadRef } from '../../src/spec/index.ts'
 /** Where the three things lie that outlive a process. Copying the folder copies the world. */
 export const pathsOf = (folder: string) => ({
   repository: join(folder, 'repository'),
+  /** Where points are copied to, in worlds that have it. */
+  offsite: join(folder, 'offsite'),
   catalog: join(folder, 'catalog.db'),
   platform: join(folder, 'platform'),
   facts: join(folder, 'facts.json'),
@@ -44,6 +47,14 @@ export interface CrashCase {
   readonly shape: ProviderShape
   /** The database is deleted before the operation starts. */
   readonly catalogLost?: true
+  /** Points of the prepared world. Default 2. */
+  readonly points?: number
+  /** Before the last point one disk loses what it could build on: it is a full there, the other an increment. */
+  readonly oneDiskFull?: true
+  /** There is a second repository. */
+  readonly offsite?: true
+  /** What follows the operation is interrupted too. */
+  readonly followed?: true
   order(facts: Facts): Omit<RunOrder, 'key'>
 }
 
@@ -51,7 +62,7 @@ const repository = 'main'
 const backup = ({ workload }: Facts) => ({ operation: 'backup', plan: 'nightly', repository, workload }) as const
 const restore = ({ workload }: Facts) => ({ operation: 'restore', repository, workload, name: 'restored' }) as const
 
-export const crashCases: readonly CrashCase[] = [
+const firstCases: readonly CrashCase[] = [
   { name: 'backup of a machine', shape: 'ovirtLike', order: backup },
   { name: 'backup of a volume', shape: 'tarVolume', order: backup },
   { name: 'restore of a machine', shape: 'ovirtLike', order: restore },
@@ -71,6 +82,33 @@ export const crashCases: readonly CrashCase[] = [
     order: ({ owner }) => ({ operation: 'rescan', repository, takeOver: owner }),
   },
 ]
+
+const rewriteCases: readonly CrashCase[] = [
+  {
+    name: 'merge',
+    shape: 'ovirtLike',
+    points: 4,
+    followed: true,
+    order: ({ points }) => ({ operation: 'merge', repository, point: points[2]?.id }),
+  },
+  {
+    name: 'merge of one disk of two',
+    shape: 'ovirtLike',
+    points: 3,
+    oneDiskFull: true,
+    followed: true,
+    order: ({ points }) => ({ operation: 'merge', repository, point: points[2]?.id }),
+  },
+  {
+    name: 'copy',
+    shape: 'ovirtLike',
+    offsite: true,
+    followed: true,
+    order: ({ workload }) => ({ operation: 'copy', from: repository, repository: 'offsite', workload }),
+  },
+]
+
+export const crashCases = [...firstCases, ...rewriteCases]
 
 export interface World {
   readonly engine: Engine
@@ -96,15 +134,15 @@ function turnOf(hook: CallHook): Turn {
 
 /** All engines of one world are nodes of one system on one host. */
 export async function openEngine(folder: string, node: string, provider: Provider, hook?: CallHook, system = 'crash'): Promise<Engine> {
-  const { catalog, repository: root } = pathsOf(folder)
+  const { catalog, repository: root, offsite } = pathsOf(folder)
   const observed = <T extends object>(seam: string, target: T): T => (hook ? observeCalls(target, hook, { seam }) : target)
+  const local = (root: string) =>
+    observed('repository', localRepository({ folder: root, fileSystem: observed('file-system', nodeFileSystem()) }))
   return createEngine({
     name: node,
     system,
     store: observed('store', sqlite({ file: catalog, hostName: 'host' })),
-    repositories: {
-      main: observed('repository', localRepository({ folder: root, fileSystem: observed('file-system', nodeFileSystem()) })),
-    },
+    repositories: { main: local(root), ...(existsSync(offsite) && { offsite: local(offsite) }) },
     providers: { p: hook ? observeProvider(provider, hook) : provider },
     // Who is interrupted has a short lease, so that nobody waits for it. Who recovers does not race it: several of them share a busy machine.
     leaseMs: hook ? 200 : 2000,

@@ -99,7 +99,7 @@ export async function backUp(engine: Engine, platform: MemoryPlatform, workload:
 /** Every file kind is there: a pin, a hold, a quarantine and verification results beside the points. */
 export async function setAllFlags(world: DamageWorld, files: StoredFiles): Promise<void> {
   const { engine, points } = world
-  const [pinned, held, quarantined] = [points[0], points[4], points[7]].map((point) => ({ repository: 'main', point: point?.id ?? '' }))
+  const [pinned, held, quarantined] = [points[0], points[4], points[1]].map((point) => ({ repository: 'main', point: point?.id ?? '' }))
   await engine.pin(pinned as never, 'before the upgrade')
   await engine.hold(held as never, '2099-01-31T00:00:00.000Z')
   const paths = await files.paths()

@@ -9,8 +9,10 @@ interface Claim {
   /** Calls of that process that had failed when it won. */
   readonly failuresBefore: number
   readonly plan: string
-  /** Every due time that the cursor has left behind for the first time. */
+  /** Every due time that the cursor has left behind. */
   readonly passed: readonly number[]
+  /** Those that it left behind for the first time. */
+  readonly first: readonly number[]
 }
 
 /** Every promise about due times, checked from outside the engine. */
@@ -38,7 +40,7 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
 
   function explain(claim: Claim, { runs, outbox }: StoreView): void {
     const told = claim.passed.some((due) => outbox.has(`${claim.plan}/missed/${isoTime(due)}`))
-    const silent = claim.passed.filter((due) => {
+    const silent = claim.first.filter((due) => {
       const made = [...runs.values()].filter((run) => run.planId === claim.plan && run.key.endsWith(`/${isoTime(due)}`))
       if (made.length > 0) return made.some((run) => run.state === 'skipped' && !outbox.has(`${run.id}/skipped`))
       return !told && !outbox.has(`${claim.plan}/selection/${isoTime(due)}/0`)
@@ -76,7 +78,7 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
       begins.set(planId, begin)
       const first = passed.filter((at) => at >= begin && !claimed.has(`${planId}/${at}`))
       for (const at of first) claimed.add(`${planId}/${at}`)
-      open.push({ process, failuresBefore: process.failures, plan: planId, passed: first })
+      open.push({ process, failuresBefore: process.failures, plan: planId, passed, first })
     },
     setBack: (plan, due) => void cursors.set(plan, due),
     forget() {

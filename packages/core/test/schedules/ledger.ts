@@ -56,7 +56,9 @@ export interface Ledger {
   condemned(store: MemoryStore, manifests: readonly ManifestRef[]): void
 }
 
-export function createLedger(repository: FaultyRepository, violate: (text: string) => void): Ledger {
+/** `name`: as the engines know the repository. */
+export function createLedger(repository: FaultyRepository, name: string, violateAny: (text: string) => void): Ledger {
+  const violate = (text: string) => violateAny(name === 'main' ? text : `${name}: ${text}`)
   const must = new Set<string>()
   const pinned = new Set<string>()
   const held = new Set<string>()
@@ -79,9 +81,10 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
       }
       const best = current.get(parsed.folder)
       if (!best || best.number < manifest.number) current.set(parsed.folder, manifest)
-      const count = (made.get(manifest.runKey) ?? 0) + 1
-      made.set(manifest.runKey, count)
-      if (count > 1) violate(`two executions committed for ${manifest.runKey}`)
+      const writer = manifest.rewritten?.runKey ?? manifest.runKey
+      const count = (made.get(writer) ?? 0) + 1
+      made.set(writer, count)
+      if (count > 1) violate(`two executions committed for ${writer}`)
     }
     for (const [folder, manifest] of current) {
       const home = folder.slice(0, folder.indexOf('/'))
@@ -117,7 +120,8 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
     finished(store, rows) {
       const { points } = stateOf(store)
       for (const row of points.values())
-        if (!row.condemned && rows.some((other) => other.folder === row.folder && other.number === row.number)) must.add(row.folder)
+        if (row.repository === name && !row.condemned && rows.some((other) => other.folder === row.folder && other.number === row.number))
+          must.add(row.folder)
       inspect()
     },
     dropped(manifests) {
@@ -128,11 +132,16 @@ export function createLedger(repository: FaultyRepository, violate: (text: strin
     condemned(store, manifests) {
       const { points, runs } = stateOf(store)
       for (const { folder, number } of manifests) {
-        if (pinned.has(folder)) violate(`pinned point condemned: ${folder}`)
-        if (held.has(folder)) violate(`held point condemned: ${folder}`)
-        if (![...points.values()].some((row) => row.folder === folder && !row.condemned)) must.delete(folder)
+        // An old number goes when a merge has put another in its place; the point stays.
+        const stays = [...points.values()].some((row) => row.repository === name && row.folder === folder && !row.condemned)
+        if (pinned.has(folder) && !stays) violate(`pinned point condemned: ${folder}`)
+        if (held.has(folder) && !stays) violate(`held point condemned: ${folder}`)
+        if (!stays) must.delete(folder)
         for (const run of runs.values()) {
-          if (run.state === 'running' && run.reads.some((read) => read.folder === folder && read.number === number))
+          if (
+            run.state === 'running' &&
+            run.reads.some((read) => read.repository === name && read.folder === folder && read.number === number)
+          )
             violate(`live reader ${run.key} lost ${folder}`)
         }
       }

@@ -147,6 +147,53 @@ const reUndo: Schedule = async (trace) => {
   return await steering.rest([zombie, second])
 }
 
+/**
+ * A point was merged, and somebody reads it while the point it had built on is deleted: so its old number outlives that. Then it is deleted itself, and the
+ * prune dies between its two numbers.
+ */
+const oldestFirst: Schedule = async (trace) => {
+  const steering = steer({ shapes: ['ovirtLike'] }, trace)
+  const { world } = steering
+  const [workload] = world.workloads
+  if (!workload) throw new Error('no workload')
+  const merger = await steering.node()
+  const base = pointOf(await steering.run(merger, steering.backup(0)))
+  const point = pointOf(await steering.run(merger, steering.backup(1)))
+  merger.engine.run({ key: 'merge', operation: 'merge', repository: 'main', point })
+  await steering.until([merger], /^store runs\.finish after$/)
+  const { signal } = new AbortController()
+  const after = await merger.store.runs.get('merge/prune', { signal })
+  if (after) await merger.store.runs.cancel(after.id, 'by hand', { signal })
+  steering.kill(merger)
+  await steering.leasesEnd()
+  const reader = await world.makeNode()
+  reader.engine.start().catch(() => undefined)
+  const { provider, id } = workload
+  reader.engine.run({ key: 'restore', operation: 'restore', workload: { provider, id }, point, name: 'again', purpose: 'recover' })
+  await steering.until([reader], new RegExp(`^open before .*${point}/2/`))
+  const pruner = await steering.node()
+  await steering.run(pruner, { key: 'prune-base', operation: 'prune', repository: 'main', points: [base] })
+  steering.kill(reader)
+  await steering.leasesEnd()
+  pruner.engine.run({ key: 'prune', operation: 'prune', repository: 'main', points: [point] })
+  await steering.until([pruner], new RegExp(`^put after .*${point}/manifest\\.[12]\\.json$`))
+  steering.kill(pruner)
+  await steering.leasesEnd()
+  return await steering.rest([])
+}
+
+/** One disk of two is a full already: a merge names its file again, and the prune that follows deletes the old number. */
+const namedStays: Schedule = async (trace) => {
+  const steering = steer({ shapes: ['ovirtLike'], disks: 2 }, trace)
+  const { world } = steering
+  const node = await steering.node()
+  await steering.run(node, steering.backup(0))
+  world.platform.loseBitmaps(world.workloads[0]?.id ?? '')
+  const point = pointOf(await steering.run(node, steering.backup(1)))
+  await steering.run(node, { key: 'merge', operation: 'merge', repository: 'main', point })
+  return await steering.rest([node])
+}
+
 /** Schedules built for what seeds reach too seldom, by the rule whose absence they show. */
 export const named: { readonly [rule: string]: Schedule } = {
   'release-last': releaseLast,
@@ -156,4 +203,6 @@ export const named: { readonly [rule: string]: Schedule } = {
   'targets-stay': targetsStay,
   'sync-deletes': syncDeletes,
   're-undo': reUndo,
+  'oldest-first': oldestFirst,
+  'named-stays': namedStays,
 }

@@ -5,6 +5,7 @@ import type { StoreView } from './ledger.ts'
 /** The parts of a retention that the schedules use. */
 export interface Policy {
   readonly last?: number
+  readonly chains?: 'merge'
   /** Milliseconds. */
   readonly within?: number
 }
@@ -22,7 +23,8 @@ interface Scene {
  * them. Undefined: nothing.
  */
 export function wrongByPolicy({ state, manifests, policies, condemned }: Scene): string | undefined {
-  const going = new Set(condemned.map(({ folder }) => folder))
+  const staying = new Set([...state.points.values()].filter((row) => !row.condemned).map(({ folder }) => folder))
+  const going = new Set(condemned.map(({ folder }) => folder).filter((folder) => !staying.has(folder)))
   const rows = [...state.points.values()].filter((row) => !row.condemned || going.has(row.folder))
   const known = [...new Set(rows.map(({ folder }) => folder))].flatMap((folder) => manifests.get(folder) ?? [])
   for (const folder of going) {

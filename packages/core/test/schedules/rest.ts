@@ -1,18 +1,18 @@
 import type { Run } from '@holdfast/core/spec'
 import type { Engine } from '../../src/engine/engine.ts'
 import { manifestPath, runHash } from '../../src/model/names.ts'
-import { backupOrder, keyCount, type Orders, ownerOf } from './actions.ts'
+import { backupOrder, foreignSite, keyCount, type Orders } from './actions.ts'
 import { parsedPath, stateOf } from './ledger.ts'
 import { losePower } from './simulate.ts'
 import { isUpToDate, type Timed } from './timed.ts'
 import { quiet } from './traffic.ts'
-import { calm, graceMs, type Node, type World } from './world.ts'
+import { calm, graceMs, type Node, type Site, sitesOf, type World } from './world.ts'
 
 const longestCalmMs = 6 * 3_600_000
 
 /** Everything dies once more; one fresh engine must bring the world to rest. */
 export async function comeToRest(world: World, orders: Orders, everythingDies: () => void, afterDisaster: boolean): Promise<void> {
-  const { traffic, repository, platform } = world
+  const { traffic, platform } = world
   everythingDies()
   if (world.random.chance(0.5)) losePower(world)
   calm(world)
@@ -22,18 +22,17 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
   const node = await world.makeNode()
   const { engine } = node
   await finish(world, engine.start(), 'start')
-  const owner = ownerOf(world)
-  if (owner && owner.owner !== stateOf(world.store).storeId)
-    await finish(world, engine.rescan({ repository: 'main', takeOver: owner.owner }), 'take over')
+  for (let site = foreignSite(world); site && world.violation === undefined; site = foreignSite(world))
+    await finish(world, engine.rescan({ repository: site.name, takeOver: site.owner }), 'take over')
   for (let index = 0; index < keyCount; index++) engine.run(backupOrder(world, index)).then(undefined, () => undefined)
   await finish(world, engine.idle(), 'idle')
   // Before hours pass: no request is on its way for longer than the grace time.
-  repository.deliverLate()
+  for (const { repository } of sitesOf(world)) repository.deliverLate()
   platform.arriveLate()
   if (world.timed) await dueRest(world, node)
-  world.ledger.inspect()
+  for (const { ledger } of sitesOf(world)) ledger.inspect()
   await pruneOne(world, node)
-  await finish(world, engine.rescan({ repository: 'main' }), 'rescan')
+  for (const { name } of sitesOf(world)) await finish(world, engine.rescan({ repository: name }), 'rescan')
   // Twice, because what waited for another try may delete something only now.
   for (let round = 0; round < 2; round++) {
     traffic.pass(2 * graceMs + 1)
@@ -41,10 +40,10 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
     await finish(world, engine.recover(), 'recover')
     await finish(world, engine.idle(), 'idle')
   }
-  world.ledger.inspect()
+  for (const { ledger } of sitesOf(world)) ledger.inspect()
   if (world.timed) await toldRest(world, world.timed)
   if (world.violation === undefined) restCheck(world, orders, afterDisaster)
-  if (world.violation === undefined) await prove(world, node)
+  for (const site of sitesOf(world)) if (world.violation === undefined) await prove(world, node, site)
 }
 
 /** Goes on in time until the promise is settled. */
@@ -133,7 +132,7 @@ function restCheck(world: World, orders: Orders, afterDisaster: boolean): void {
   checkKeys(world, orders, [...runs.values()])
   checkDue(world, orders, [...runs.values()], afterDisaster)
   checkMachines(world, [...runs.values()], afterDisaster)
-  checkFiles(world)
+  for (const site of sitesOf(world)) checkFiles(world, site)
 }
 
 function checkKeys(world: World, orders: Orders, runs: readonly Run[]): void {
@@ -195,21 +194,21 @@ function digestOf(description: unknown): unknown {
 }
 
 /** The catalog is what the repository holds, and nothing lies there that nobody names. */
-function checkFiles(world: World): void {
-  const { points } = stateOf(world.store)
-  const files = world.repository.snapshot()
+function checkFiles(world: World, { name, repository, ledger }: Site): void {
+  const points = new Map([...stateOf(world.store).points].filter(([, row]) => row.repository === name))
+  const files = repository.snapshot()
   const named = new Set<string>()
   const rows = new Set([...points.values()].map((row) => manifestPath(row.folder, row.number)))
   for (const [path, bytes] of files) {
     if (parsedPath(path).kind !== 'manifest' || bytes.length === 0) continue
     if (!rows.has(path)) world.violate(`catalog lacks ${path}`)
   }
-  for (const file of world.ledger.files()) named.add(file)
+  for (const file of ledger.files()) named.add(file)
   for (const [path, bytes] of files) {
     const parsed = parsedPath(path)
     if (parsed.kind === 'data' && !named.has(path)) world.violate(`stray file ${path}`)
     if (parsed.kind === 'manifest' && bytes.length === 0) world.violate(`dead number after the grace time: ${path}`)
-    if (parsed.kind === 'flag' && !world.ledger.current().has(parsed.folder)) world.violate(`stray flag ${path}`)
+    if (parsed.kind === 'flag' && !ledger.current().has(parsed.folder)) world.violate(`stray flag ${path}`)
     if (parsed.kind === 'foreign') world.violate(`foreign file ${path}`)
   }
   for (const row of points.values()) {
@@ -220,22 +219,22 @@ function checkFiles(world: World): void {
 }
 
 /** One of the points comes back, byte for byte, and every fourth schedule reads all of them. */
-async function prove(world: World, { engine }: Node): Promise<void> {
-  const current = [...world.ledger.current().values()]
+async function prove(world: World, { engine }: Node, { name, ledger }: Site): Promise<void> {
+  const current = [...ledger.current().values()]
   if (current.length === 0) return
   const manifest = world.random.pick(current)
   const { provider, id } = manifest.workload
   const restored = await finish(
     world,
-    engine.restore({ provider, id }, { point: manifest.point, name: 'proof' }),
+    engine.restore({ provider, id }, { repository: name, point: manifest.point, name: `proof-${name}` }),
     `restore of ${manifest.point}`,
   )
   if (restored && world.platform.digest(restored.workload) !== digestOf(manifest.description))
     world.violate(`the restore of ${manifest.point} gave other bytes`)
   if (!world.random.chance(0.25)) return
-  const verified = await finish(world, engine.verify({ repository: 'main' }), 'verify')
+  const verified = await finish(world, engine.verify({ repository: name }), 'verify')
   // A flag that was never acknowledged may be known to the catalog only: a flag too many, never one too few.
-  const acknowledged = (file: string) => file.endsWith('/pin.json') && world.ledger.pinned.has(file.slice(0, file.lastIndexOf('/')))
+  const acknowledged = (file: string) => file.endsWith('/pin.json') && ledger.pinned.has(file.slice(0, file.lastIndexOf('/')))
   const isFlag = (file: string) => parsedPath(file).kind === 'flag'
   const finding = verified?.findings.find(({ file }) => !isFlag(file) || acknowledged(file))
   if (finding) world.violate(`verify: ${finding.file}: ${finding.message}`)

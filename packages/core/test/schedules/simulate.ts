@@ -1,9 +1,9 @@
-import { act, foreignActs, type Orders, ownerOf } from './actions.ts'
+import { act, foreignActs, foreignSite, type Orders, ownerOf } from './actions.ts'
 import { stateOf } from './ledger.ts'
 import { comeToRest } from './rest.ts'
 import { disturbTime } from './timed.ts'
 import { quiet } from './traffic.ts'
-import { busy, calm, createWorld, leaseMs, type Node, storm, type World } from './world.ts'
+import { busy, calm, createWorld, leaseMs, type Node, sitesOf, storm, type World } from './world.ts'
 
 export interface Outcome {
   readonly seed: number
@@ -49,7 +49,7 @@ export async function simulate(
   }
   // A stopped container carries no mark: when the only note of it goes with the database, nobody can know.
   if (game.disaster !== 'none') world.backupOptions = { stop: false }
-  const steps = options.steps ?? world.random.pick([150, 300, 300, 500])
+  const steps = options.steps ?? world.random.pick(world.rewrites ? [600, 1000] : [150, 300, 300, 500])
   try {
     for (world.traffic.step = 1; world.traffic.step <= steps && world.violation === undefined; world.traffic.step++) await step(game)
     if (world.violation === undefined) await comeToRest(world, game.orders, () => everythingDies(game), game.happened)
@@ -110,8 +110,7 @@ async function startNode(game: Game, options?: Parameters<World['makeNode']>[0])
   }
   node.engine.start().then(() => {
     node.started = true
-    const owner = ownerOf(world)
-    if (node.store === world.store && owner && owner.owner !== stateOf(world.store).storeId) takeOver(game, node)
+    if (node.store === world.store && foreignSite(world)) takeOver(game, node)
   }, gone)
   return node
 }
@@ -119,14 +118,15 @@ async function startNode(game: Game, options?: Parameters<World['makeNode']>[0])
 /** The person who has lost the database reads the message and does what it says. */
 function takeOver(game: Game, node: Node): void {
   const { world, orders } = game
-  const owner = ownerOf(world)
-  if (!owner || node.dead || owner.owner === stateOf(world.store).storeId) return
+  const site = foreignSite(world)
+  if (!site || node.dead) return
   node.started = false
-  const order = { key: `takeover${orders.count++}`, operation: 'rescan' as const, repository: 'main', takeOver: owner.owner }
+  const order = { key: `takeover${orders.count++}`, operation: 'rescan' as const, repository: site.name, takeOver: site.owner }
   node.engine.run(order).then(
     () => {
       node.started = true
       world.coverage.add('taken over')
+      takeOver(game, node)
     },
     () => takeOver(game, node),
   )
@@ -147,7 +147,7 @@ function everythingDies(game: Game): void {
 /** True if something out of the ordinary happened in this step. */
 async function disturb(game: Game): Promise<boolean> {
   const { world, slots } = game
-  const { random, traffic, repository, platform } = world
+  const { random, traffic, platform } = world
   const chance = random.next()
   const slot = random.below(slots.length)
   if (chance < 0.006) {
@@ -158,7 +158,7 @@ async function disturb(game: Game): Promise<boolean> {
     world.say('TIME: leases end')
     traffic.pass(leaseMs + 1)
   } else if (chance < 0.0185 && game.powerLosses < 2) powerLoss(game)
-  else if (chance < 0.03) repository.writeBack()
+  else if (chance < 0.03) for (const { repository } of sitesOf(world)) repository.writeBack()
   else if (chance < 0.045) lateRequests(world)
   else if (chance < 0.047) {
     world.say('late requests arrive on the platform')
@@ -183,22 +183,26 @@ function freeze(world: World, node: Node | undefined, steps: number): void {
 }
 
 function lateRequests(world: World): void {
-  const { late } = world.repository
-  if (late === 0) return
-  const took = world.repository.deliverLate(1)
+  const site = world.random.pick(sitesOf(world))
+  if (site.repository.late === 0) return
+  const took = site.repository.deliverLate(1)
   world.say(`a late request arrives: ${took === 1 ? 'it takes effect' : 'refused'}`)
   world.coverage.add(took === 1 ? 'late put arrives' : 'late put refused')
-  world.ledger.inspect()
+  site.ledger.inspect()
 }
 
 export function losePower(world: World): void {
-  const durable = world.repository.durable()
-  const visible = world.repository.snapshot()
-  const unsynced = durable.size !== visible.size || [...visible].some(([path, bytes]) => durable.get(path) !== bytes)
+  const unsynced = sitesOf(world).some(({ repository }) => {
+    const durable = repository.durable()
+    const visible = repository.snapshot()
+    return durable.size !== visible.size || [...visible].some(([path, bytes]) => durable.get(path) !== bytes)
+  })
   if (unsynced) world.coverage.add('power loss with unsynced writes')
   world.say(`POWER LOSS${unsynced ? ' with unsynced writes' : ''}`)
-  world.repository.powerLoss()
-  world.ledger.inspect()
+  for (const { repository, ledger } of sitesOf(world)) {
+    repository.powerLoss()
+    ledger.inspect()
+  }
 }
 
 function powerLoss(game: Game): void {
@@ -235,7 +239,7 @@ async function databaseDisaster(game: Game): Promise<boolean> {
   if (disaster === 'rolled back' && !(copy && detectable(world, copy))) return false
   game.happened = true
   everythingDies(game)
-  world.repository.deliverLate()
+  for (const { repository } of sitesOf(world)) repository.deliverLate()
   world.platform.arriveLate()
   world.say(`DATABASE ${disaster}`)
   world.coverage.add(`database ${disaster}`)

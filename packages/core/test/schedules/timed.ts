@@ -5,7 +5,7 @@ import { type StoreView, stateOf } from './ledger.ts'
 import { type Policy, wrongByPolicy } from './policy.ts'
 import { createReceivers, type Receivers } from './receivers.ts'
 import type { Process } from './traffic.ts'
-import type { Node, WorkloadOfWorld, World } from './world.ts'
+import { chainOf, type Node, type WorkloadOfWorld, type World } from './world.ts'
 
 const minuteMs = 60_000
 /** Smaller steps of a clock are believed. */
@@ -29,16 +29,25 @@ interface Draw {
   readonly minutes: number
   readonly retention: Policy | undefined
   readonly glob: boolean
+  readonly copy: readonly { readonly repository: string; readonly retention: Policy }[] | undefined
   readonly schedule: { readonly overlap: 'skip' | 'queue-one'; readonly jitter: number; readonly missed: Missed }
 }
 type Missed = { readonly policy: 'skip' } | { readonly policy: 'latest'; readonly window?: number }
 
-const retentions: readonly (Policy | undefined)[] = [{ last: 1 }, { last: 1 }, { last: 2 }, { within: 3 * minuteMs }, undefined]
+const retentions: readonly (Policy | undefined)[] = [
+  { last: 1 },
+  { last: 1, chains: 'merge' },
+  { last: 2 },
+  { last: 2, chains: 'merge' },
+  { within: 3 * minuteMs },
+  undefined,
+]
 
 export function createTimed(
   random: Random,
   workloads: readonly WorkloadOfWorld[],
   optionsOf: PlanOptions,
+  offsite: boolean,
   violate: (text: string) => void,
 ): Timed {
   const draw = (id: string, minutes: number, workload: WorkloadOfWorld, retention: Policy | undefined): Draw => ({
@@ -47,6 +56,10 @@ export function createTimed(
     minutes,
     retention,
     glob: random.chance(0.3),
+    copy:
+      offsite && random.chance(0.5)
+        ? [{ repository: 'offsite', retention: random.pick([{ last: 2 }, { last: 2, chains: 'merge' }]) }]
+        : undefined,
     schedule: {
       overlap: random.pick(['skip', 'queue-one']),
       jitter: random.pick([0, 0, 20_000]),
@@ -78,7 +91,7 @@ export function createTimed(
 /** Options of a backup, by the shape of its provider. */
 type PlanOptions = (workload: WorkloadOfWorld) => unknown
 
-function planOf({ workload, minutes, retention, glob, schedule }: Draw, optionsOf: PlanOptions): PlanInput {
+function planOf({ workload, minutes, retention, glob, copy, schedule }: Draw, optionsOf: PlanOptions): PlanInput {
   const { provider, id, name } = workload
   return {
     kind: 'backup',
@@ -86,8 +99,10 @@ function planOf({ workload, minutes, retention, glob, schedule }: Draw, optionsO
     workloads: [glob ? { provider, glob: name } : { provider, id }],
     options: optionsOf(workload),
     compression: 'none',
+    ...chainOf(workload),
     schedule: { type: 'every', interval: minutes * minuteMs, ...schedule },
     ...(retention && { retention }),
+    ...(copy && { copy }),
   }
 }
 

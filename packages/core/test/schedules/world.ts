@@ -56,6 +56,13 @@ export interface Node extends Process {
   started: boolean
 }
 
+/** A repository, and what must be true of it. */
+export interface Site {
+  readonly name: string
+  readonly repository: FaultyRepository
+  readonly ledger: Ledger
+}
+
 /** Everything one schedule plays with. */
 export interface World {
   readonly random: Random
@@ -65,6 +72,10 @@ export interface World {
   readonly platform: MemoryPlatform
   readonly workloads: readonly WorkloadOfWorld[]
   readonly ledger: Ledger
+  /** Where points are copied to, in some worlds. */
+  readonly offsite: Site | undefined
+  /** Points are merged and copied more often than anything else happens. */
+  readonly rewrites: boolean
   readonly coverage: Set<string>
   /** Absent: nothing is ever due, and nobody is told. */
   readonly timed: Timed | undefined
@@ -80,6 +91,11 @@ export interface World {
   makeStore(): MemoryStore
   makeNode(options?: { readonly store: MemoryStore; readonly name: string }): Promise<Node>
   violate(text: string): void
+}
+
+/** The main repository first. */
+export function sitesOf({ repository, ledger, offsite }: World): readonly Site[] {
+  return [{ name: 'main', repository, ledger }, ...(offsite ? [offsite] : [])]
 }
 
 const usualFaults = {
@@ -100,6 +116,10 @@ export interface ByHand {
   readonly shapes: readonly ProviderShape[]
   /** With plans that are due. */
   readonly timed?: true
+  /** Of each machine. Default 1. */
+  readonly disks?: number
+  /** With a repository to which points are copied. */
+  readonly offsite?: true
 }
 
 export function createWorld(seed: number, trace?: (text: string) => void, byHand?: ByHand): World {
@@ -116,8 +136,12 @@ export function createWorld(seed: number, trace?: (text: string) => void, byHand
   const ids = countingIds('i')
   const busyResources = random.chance(0.5)
   const makeStore = () => memoryStore({ clock: traffic.clock, ids })
-  const workloads = makeWorkloads(byHand?.shapes ?? twoShapes(random.fork('workloads')), platform)
+  const chooser = random.fork('workloads')
+  const workloads = makeWorkloads(byHand?.shapes ?? twoShapes(chooser), platform, byHand ? (byHand.disks ?? 1) : 1 + chooser.below(2))
   const times = random.fork('times')
+  const offsite = byHand ? byHand.offsite === true : chooser.chance(0.4)
+  const copies = faultyRepository({ random: random.fork('offsite'), clock: traffic.clock, faults: byHand ? noFaults : usualFaults })
+  const rewrites = byHand === undefined && chooser.chance(0.25)
   const isTimed = byHand ? byHand.timed === true : times.chance(timedShare)
   const world: World = {
     random: random.fork('driver'),
@@ -126,9 +150,11 @@ export function createWorld(seed: number, trace?: (text: string) => void, byHand
     disk: { mounted: true, full: false },
     platform,
     workloads,
-    ledger: createLedger(repository, violate),
+    ledger: createLedger(repository, 'main', violate),
+    offsite: offsite ? { name: 'offsite', repository: copies, ledger: createLedger(copies, 'offsite', violate) } : undefined,
+    rewrites,
     coverage,
-    timed: isTimed ? createTimed(times, workloads, (workload) => optionsOf(world, workload), violate) : undefined,
+    timed: isTimed ? createTimed(times, workloads, (workload) => optionsOf(world, workload), offsite, violate) : undefined,
     store: makeStore(),
     nodes: 0,
     violation: undefined,
@@ -147,12 +173,12 @@ function twoShapes(random: Random): readonly ProviderShape[] {
   return [first, random.pick(providerShapes.filter((shape) => shape !== first))]
 }
 
-function makeWorkloads(shapes: readonly ProviderShape[], platform: MemoryPlatform): readonly WorkloadOfWorld[] {
+function makeWorkloads(shapes: readonly ProviderShape[], platform: MemoryPlatform, disks: number): readonly WorkloadOfWorld[] {
   return shapes.map((shape, index) => {
     const name = `w${index}`
     if (shape === 'tarVolume') return { provider: shape.toLowerCase(), shape, name, id: platform.addVolume(name) }
     if (shape === 'tarProject') return { provider: shape.toLowerCase(), shape, name, id: platform.addProject(name) }
-    return { provider: shape.toLowerCase(), shape, name, id: platform.addMachine(name, 1) }
+    return { provider: shape.toLowerCase(), shape, name, id: platform.addMachine(name, disks) }
   })
 }
 
@@ -174,9 +200,10 @@ async function makeNode(
     taken: new Map(),
   }
   const platform = platformView(world.platform, process, traffic)
-  const changed = (label: string) => {
-    if (!label.startsWith('put visible') || label.endsWith('.json')) world.ledger.inspect()
-  }
+  const viewOf = ({ repository, ledger }: Site) =>
+    repositoryView(repository, process, traffic, world.disk, (label) => {
+      if (!label.startsWith('put visible') || label.endsWith('.json')) ledger.inspect()
+    })
   const view = storeView(store, process, traffic, observerOf(world, store, process))
   const runs = busyResources ? view.runs : { ...view.runs, create: withoutResources(view.runs.create) }
   const plans = busyResources ? view.plans : { ...view.plans, advance: dueWithoutResources(view.plans.advance) }
@@ -186,7 +213,7 @@ async function makeNode(
     name: process.name,
     system: options?.name ?? 'holdfast',
     store: { ...view, runs, plans },
-    repositories: { main: repositoryView(world.repository, process, traffic, world.disk, changed) },
+    repositories: Object.fromEntries(sitesOf(world).map((site) => [site.name, viewOf(site)])),
     providers: Object.fromEntries(
       world.workloads.map(({ provider, shape }) => [provider, scriptedProvider(platform, { shape, name: provider })]),
     ),
@@ -223,6 +250,11 @@ function dueWithoutResources(advance: Node['store']['plans']['advance']): Node['
     )
 }
 
+/** Increments of a stream go through files of this machine, which take their own time: no schedule could be played again. */
+export function chainOf({ shape }: WorkloadOfWorld): { readonly chain?: { readonly maxIncrementals: number } } {
+  return shape === 'esxiLike' ? { chain: { maxIncrementals: 0 } } : {}
+}
+
 /** What the backup of this workload is told. */
 export function optionsOf(world: World, { shape }: WorkloadOfWorld): Json {
   return shape === 'tarVolume' || shape === 'tarProject' ? world.backupOptions : {}
@@ -245,18 +277,22 @@ function observerOf(world: World, store: MemoryStore, process: Process): StoreOb
     if (world.timed) noteTime(world, world.timed, { process, method, given, result })
     if (method === 'runs.save') noteTarget(world, given[1] as { readonly target?: ManifestRef | null })
     if (method === 'points.sync' && result === true) {
-      world.ledger.dropped(given[5] as readonly ManifestRef[])
-      world.ledger.finished(store, given[4] as readonly PointRow[])
+      const ledger = ledgerOf(world, given[1])
+      ledger.dropped(given[5] as readonly ManifestRef[])
+      ledger.finished(store, given[4] as readonly PointRow[])
     }
     if (method === 'points.condemn' && result === true) {
       if (!world.traffic.open) world.coverage.add('points condemned')
       world.say(`condemn ${(given[4] as readonly ManifestRef[]).map((ref) => manifestPath(ref.folder, ref.number)).join(' ')}`)
-      world.ledger.condemned(store, given[4] as readonly ManifestRef[])
-      checkCondemned(world, process, given[0] as Lease, given[4] as readonly ManifestRef[])
+      ledgerOf(world, given[1]).condemned(store, given[4] as readonly ManifestRef[])
+      if (given[1] === 'main') checkCondemned(world, process, given[0] as Lease, given[4] as readonly ManifestRef[])
     }
     if (method === 'points.forget' && !world.traffic.open) world.coverage.add('prune deletes')
   }
 }
+
+const ledgerOf = (world: World, repository: unknown): Ledger =>
+  repository === 'offsite' && world.offsite ? world.offsite.ledger : world.ledger
 
 interface SeenCall {
   readonly process: Process
@@ -303,40 +339,47 @@ function noteFinish(world: World, store: MemoryStore, lease: Lease, outcome: Out
   world.say(`finish ${run?.key} ${outcome.state}${'error' in outcome ? ` ${JSON.stringify(outcome.error)}` : ''}`)
   if (outcome.state !== 'succeeded') return
   if (!world.traffic.open) world.coverage.add(`${run?.operation} succeeded`)
-  world.ledger.finished(store, outcome.points)
+  for (const { name, ledger } of sitesOf(world)) {
+    const rows = outcome.points.filter(({ repository }) => repository === name)
+    ledger.finished(store, rows)
+    if (name !== 'main' && rows.length > 0 && !world.traffic.open) world.coverage.add('point copied')
+  }
   if (run?.operation === 'restore') noteRestored(world, run)
   if (run?.planId !== undefined && !world.traffic.open) world.coverage.add(`due ${run.operation} succeeded`)
   for (const point of outcome.points) {
-    const manifest = world.ledger.current().get(point.folder)
-    if (manifest && manifest.attempt !== lease.attempt) world.coverage.add('commit adopted')
+    const manifest = ledgerOf(world, point.repository).current().get(point.folder)
+    if (manifest && (manifest.rewritten ?? manifest).attempt !== lease.attempt) world.coverage.add('commit adopted')
   }
 }
 
 function noteTarget(world: World, { target }: { readonly target?: ManifestRef | null }): void {
   if (!target) return
   const path = manifestPath(target.folder, target.number)
-  const bytes = world.repository.snapshot().get(path)
+  const bytes = sitesOf(world)
+    .find(({ name }) => name === target.repository)
+    ?.repository.snapshot()
+    .get(path)
   if (bytes && bytes.length > 0) world.coverage.add('commit found by probe')
 }
 
 /** A point id may be used again after its point was deleted, so what it holds is noted now. */
 function noteRestored(world: World, run: Run): void {
   const { point } = run.result as { readonly point: string }
-  for (const manifest of world.ledger.current().values())
+  for (const manifest of sitesOf(world).flatMap(({ ledger }) => [...ledger.current().values()]))
     if (manifest.point === point) world.restored.set(run.key, (manifest.description as { readonly digest: string }).digest)
 }
 
 /** No call waits or fails. */
 export function calm(world: World): void {
   world.traffic.open = true
-  world.repository.setFaults(noFaults)
+  for (const { repository } of sitesOf(world)) repository.setFaults(noFaults)
   world.platform.setFaults({})
   world.timed?.receivers.fail(false)
 }
 
 export function storm(world: World): void {
   world.traffic.open = false
-  world.repository.setFaults(usualFaults)
+  for (const { repository } of sitesOf(world)) repository.setFaults(usualFaults)
   world.platform.setFaults(platformFaults)
   world.timed?.receivers.fail(true)
 }

@@ -7,7 +7,7 @@ import { DiskImageError } from '../errors.ts'
 import { type Filled, type Run, readAhead } from '../read-ahead.ts'
 import { readBuffers } from '../read-buffers.ts'
 import { largestDiskBytes, tableEntries } from './format.ts'
-import { backingNameBytes, encodeHeader, l1EntriesOf } from './header.ts'
+import { type BackingFormat, backingNameBytes, encodeHeader, l1EntriesOf } from './header.ts'
 import { type Layout, layOut } from './layout.ts'
 import { l1Clusters, l2Clusters, refcountBlockClusters, refcountTableClusters } from './tables.ts'
 
@@ -17,6 +17,8 @@ export interface EncodeQcow2Options extends CallOptions {
   readonly covers: 'all' | 'changes'
   /** Relative name of the backing file, written into the header for other programs. */
   readonly backing?: string
+  /** What the backing file is. Default `qcow2`. */
+  readonly backingFormat?: BackingFormat
   /** The sums of all clusters in the file, in order; the stream waits for what it returns. All were given before the stream ends. */
   readonly onSums?: (batch: readonly ClusterSum[]) => Promise<void> | void
 }
@@ -33,7 +35,8 @@ export interface EncodedQcow2 {
   open(options: CallOptions): ByteStream
 }
 
-interface Plan {
+/** What is known of a file before its data is read. */
+export interface Plan {
   readonly layout: Layout
   readonly touched: ClusterSet
   readonly counts: { readonly data: number; readonly zero: number }
@@ -43,12 +46,23 @@ interface Plan {
 const sumsPerBatch = 4096
 const metadataChunk = 16 * clusterBytes
 
+export function checkDiskSize(size: number): void {
+  checkSize(size, 'the size of the disk')
+  if (size <= largestDiskBytes) return
+  throw new DiskImageError('INVALID_OPTIONS', `a disk of ${size} bytes is larger than ${largestDiskBytes}, the most that qcow2 holds here`)
+}
+
 /** A full image leaves zeros out. */
-async function* keptRuns(source: MappedBlocks, covers: 'all' | 'changes', options: CallOptions): AsyncGenerator<Run, void, undefined> {
+export async function* keptRuns(
+  source: MappedBlocks,
+  covers: 'all' | 'changes',
+  options: CallOptions,
+): AsyncGenerator<Run, void, undefined> {
   for await (const run of checkedExtents(source, options)) if (run.kind === 'data' || covers === 'changes') yield run
 }
 
-async function plan(source: MappedBlocks, options: EncodeQcow2Options): Promise<Plan> {
+/** Asks the extents of a source once. */
+export async function plan(source: MappedBlocks, options: CallOptions & { readonly covers: 'all' | 'changes' }): Promise<Plan> {
   const touched = createClusterSet()
   const fingerprint = createFingerprint()
   const counts = { data: 0, zero: 0 }
@@ -96,19 +110,13 @@ function* sumBatches(filled: Filled<readonly Uint8Array[]>): Generator<readonly 
  * @throws INVALID_OPTIONS: an extent out of order, unaligned or outside the disk, extents that differ from call to call, a backing name that is not relative. What the source throws passes through; an aborted signal rejects with its reason.
  */
 export async function encodeQcow2(source: MappedBlocks, options: EncodeQcow2Options): Promise<EncodedQcow2> {
-  checkSize(source.size, 'the size of the disk')
-  if (source.size > largestDiskBytes) {
-    throw new DiskImageError(
-      'INVALID_OPTIONS',
-      `a disk of ${source.size} bytes is larger than ${largestDiskBytes}, the most that qcow2 holds here`,
-    )
-  }
+  checkDiskSize(source.size)
   const backing = options.backing === undefined ? undefined : backingNameBytes(options.backing)
   const { layout, touched, counts, fingerprint } = await plan(source, options)
   const runs = (signal: AbortSignal) => sameRuns(keptRuns(source, options.covers, { signal }), fingerprint)
 
   async function* metadata({ signal }: CallOptions): AsyncGenerator<Buffer> {
-    yield encodeHeader(source.size, layout, backing)
+    yield encodeHeader(source.size, layout, backing, undefined, options.backingFormat)
     yield* l1Clusters(layout, touched)
     yield* refcountTableClusters(layout)
     yield* refcountBlockClusters(layout)

@@ -1,5 +1,6 @@
 import { clusterBytes, clustersOf } from '../clusters.ts'
 import { DiskImageError } from '../errors.ts'
+import type { ClusterCodec } from './decompress.ts'
 import { clusterBits, extensions, headerBytes, longestBackingName, magic, refcountOrder, sectorBytes, tableEntries } from './format.ts'
 import type { Layout } from './layout.ts'
 import { writeSize } from './numbers.ts'
@@ -22,6 +23,12 @@ export function backingNameBytes(name: string): Buffer {
   return bytes
 }
 
+/** What a backing file is: other programs are told, because they must never guess. */
+export type BackingFormat = 'qcow2' | 'vmdk'
+
+/** Incompatible feature: the packed clusters are not deflated, byte 104 says how they are packed. */
+const compressionTypeBit = 8
+
 function writeExtension(buffer: Buffer, at: number, type: number, data: Buffer): number {
   buffer.writeUInt32BE(type, at)
   buffer.writeUInt32BE(data.length, at + 4)
@@ -29,8 +36,14 @@ function writeExtension(buffer: Buffer, at: number, type: number, data: Buffer):
   return at + 8 + Math.ceil(data.length / 8) * 8
 }
 
-/** The first cluster of a file: header, extensions, backing name. */
-export function encodeHeader(size: number, layout: Layout, backing: Buffer | undefined): Buffer {
+/** The first cluster of a file: header, extensions, backing name. `codec`: of its packed clusters, if it has any. */
+export function encodeHeader(
+  size: number,
+  layout: Layout,
+  backing: Buffer | undefined,
+  codec: ClusterCodec = 'deflate',
+  backingFormat: BackingFormat = 'qcow2',
+): Buffer {
   const buffer = Buffer.alloc(clusterBytes)
   buffer.writeUInt32BE(magic, 0)
   buffer.writeUInt32BE(3, 4)
@@ -42,8 +55,12 @@ export function encodeHeader(size: number, layout: Layout, backing: Buffer | und
   buffer.writeUInt32BE(layout.refcountTableClusters, 56)
   buffer.writeUInt32BE(refcountOrder, 96)
   buffer.writeUInt32BE(headerBytes, 100)
+  if (codec === 'zstd') {
+    buffer.writeUInt32BE(compressionTypeBit, 76)
+    buffer.writeUInt8(1, 104)
+  }
   let at = headerBytes
-  if (backing !== undefined) at = writeExtension(buffer, at, extensions.backingFormat, Buffer.from('qcow2'))
+  if (backing !== undefined) at = writeExtension(buffer, at, extensions.backingFormat, Buffer.from(backingFormat))
   if (size % sectorBytes !== 0) {
     const exact = Buffer.alloc(8)
     writeSize(exact, 0, size)

@@ -4,13 +4,13 @@ import { checkRange, clusterBytes } from '../clusters.ts'
 import { disposeOnce, takeOver } from '../dispose.ts'
 import { damaged } from '../errors.ts'
 import { readPacked, type Unpack } from '../packed-reads.ts'
-import { createTableCache } from '../table-cache.ts'
+import { createPageCache } from '../page-cache.ts'
 import { type Checked, checkTables } from './check.ts'
 import { decompressCluster } from './decompress.ts'
 import { parseL1Entry, parseL2Entry } from './entries.ts'
 import { tableEntries } from './format.ts'
 import { type Header, parseHeader } from './parse-header.ts'
-import { piecesOf } from './pieces.ts'
+import { type Pieces, piecesOf } from './pieces.ts'
 
 /** One qcow2 file, without its backing file: extents and data are what this file holds; a gap is what the next older layer has, and reads as zeros here. */
 export interface Qcow2Layer extends MappedBlocks {
@@ -20,34 +20,42 @@ export interface Qcow2Layer extends MappedBlocks {
   readonly metadataBytes: number
 }
 
+/** Entries of an L2 table that are read at once: 32 MiB of disk. */
+const pageEntries = 512
+
 function createReader(source: BlockSource, header: Header, checked: Checked): MappedBlocks['readInto'] {
-  const tableAt = createTableCache(source)
+  const pageAt = createPageCache(source, pageEntries * 8)
   const unpack: Unpack = ({ guestOffset }, stored) => decompressCluster(header.codec, stored, guestOffset)
   const context = { version: header.version, fileSize: source.size }
-  /** One part of a read, inside one L2 table. */
-  const readPart = async (target: Uint8Array, start: number, options: CallOptions) => {
-    const slot = Math.floor(start / clusterBytes / tableEntries)
-    const tableOffset = parseL1Entry(checked.l1, slot, source.size)
-    if (tableOffset === 0) return void target.fill(0)
-    const table = await tableAt(tableOffset, clusterBytes, options)
+  /** `first`: the cluster that the first entry of the page is about. */
+  const piecesFrom = (page: Buffer, first: number, target: Uint8Array, start: number): Pieces => {
     const entryAt = (index: number) => {
       const inside = Math.min(clusterBytes, header.size - index * clusterBytes)
-      const entry = parseL2Entry(table, index - slot * tableEntries, index, inside, context)
+      const entry = parseL2Entry(page, index - first, index, inside, context)
       if ((entry.kind === 'data' || entry.kind === 'compressed') !== checked.data.has(index))
-        throw damaged(`the L2 table at ${tableOffset} changed after it was checked`)
+        throw damaged(`the L2 table for the disk from ${first * clusterBytes} on changed after it was checked`)
       return entry
     }
-    const { plain, packed } = piecesOf(entryAt, target, start)
+    return piecesOf(entryAt, target, start)
+  }
+  /** One part of a read, inside one page of an L2 table. */
+  const readPart = async (target: Uint8Array, start: number, options: CallOptions) => {
+    const first = Math.floor(start / clusterBytes / pageEntries) * pageEntries
+    const slot = Math.floor(first / tableEntries)
+    const tableOffset = parseL1Entry(checked.l1, slot, source.size)
+    if (tableOffset === 0) return void target.fill(0)
+    const pageOffset = tableOffset + (first - slot * tableEntries) * 8
+    const { plain, packed } = await pageAt(pageOffset, options, (page) => piecesFrom(page, first, target, start))
     for (const piece of plain) {
       if (piece.offset === undefined) piece.target.fill(0)
       else await source.readInto(piece.target, piece.offset, options)
     }
-    await readPacked(source, packed, unpack, options)
+    if (packed.length > 0) await readPacked(source, packed, unpack, options)
   }
   return async (target, offset, options) => {
     checkRange(header.size, offset, target.length)
     options.signal.throwIfAborted()
-    const reach = tableEntries * clusterBytes
+    const reach = pageEntries * clusterBytes
     for (let at = 0; at < target.length; ) {
       const length = Math.min(target.length - at, reach - ((offset + at) % reach))
       await readPart(target.subarray(at, at + length), offset + at, options)
@@ -78,7 +86,8 @@ export function openQcow2(source: BlockSource, options: CallOptions): Promise<Qc
       readInto: createReader(source, header, checked),
       async *extents({ signal }) {
         signal.throwIfAborted()
-        yield* extentsOf(checked.data, checked.zero, header.size)
+        // Not yield*, which waits once more for each.
+        for (const extent of extentsOf(checked.data, checked.zero, header.size)) yield extent
       },
       [Symbol.asyncDispose]: disposeOnce([source]),
     }

@@ -95,12 +95,15 @@ function exactSize(data: Buffer, size: number): number {
   return Math.ceil(exact / sectorBytes) * sectorBytes === size ? exact : size
 }
 
-function readExtensions(buffer: Buffer, headerLength: number, end: number, headerSize: number): { size: number; end: number } {
+/** Answers the size of the disk, which an extension may say exactly. */
+function readExtensions(buffer: Buffer, headerLength: number, end: number, headerSize: number): number {
+  // The first writers put the backing file name right after the header, without extensions.
+  if (headerLength === end) return headerSize
   let size = headerSize
   for (let at = headerLength; at + 8 <= end; ) {
     const type = buffer.readUInt32BE(at)
     const length = buffer.readUInt32BE(at + 4)
-    if (type === extensions.end) return { size, end: at + 8 }
+    if (type === extensions.end) return size
     if (length > end - at - 8)
       throw damaged(`header extension 0x${type.toString(16)} of ${length} bytes at ${at} leaves the header cluster`)
     if (type === extensions.exactSize) size = exactSize(buffer.subarray(at + 8, at + 8 + length), headerSize)
@@ -142,10 +145,10 @@ export function parseHeader(buffer: Buffer, fileSize: number): Header {
   }
   checkTable('the refcount table', refcountTableOffset, refcountTableClusters * clusterBytes, fileSize)
   const backing = readBackingName(buffer, headerLength)
-  const extension = readExtensions(buffer, headerLength, backing?.offset ?? buffer.length, headerSize)
+  const size = readExtensions(buffer, headerLength, backing?.offset ?? buffer.length, headerSize)
   return {
     version,
-    size: extension.size,
+    size,
     codec,
     ...(backing !== undefined && { backingName: backing.name }),
     l1Offset,

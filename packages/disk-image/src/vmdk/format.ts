@@ -14,5 +14,7 @@ export const zeroGrain = 1
 /** 64 TiB: more than a virtual disk of VMware can have. Keeps the tables that a hostile file makes us read small. */
 export const largestDiskBytes = 64 * 2 ** 40
 export const largestGrainSectors = 2048
+/** One sector. Every known writer makes 512. */
+export const smallestTableEntries = 128
 export const largestTableEntries = 65_536
 export const largestDescriptorBytes = 1024 * 1024

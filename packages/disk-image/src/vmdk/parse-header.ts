@@ -1,5 +1,15 @@
 import { DiskImageError, damaged } from '../errors.ts'
-import { deflate, flags, largestDiskBytes, largestGrainSectors, largestTableEntries, magic, newlines, sectorBytes } from './format.ts'
+import {
+  deflate,
+  flags,
+  largestDiskBytes,
+  largestGrainSectors,
+  largestTableEntries,
+  magic,
+  newlines,
+  sectorBytes,
+  smallestTableEntries,
+} from './format.ts'
 
 /** What a checked header says. Sectors are those of the file, except `capacity`. */
 export interface VmdkHeader {
@@ -29,9 +39,15 @@ function readSectors(bytes: Buffer, at: number): number {
   return value < 2n ** 44n ? Number(value) : Number.POSITIVE_INFINITY
 }
 
+const hasMagic = (bytes: Buffer): boolean => bytes.length >= sectorBytes && bytes.readUInt32LE(0) === magic
+
+/** Where a VMDK must be, anything else is damage and not another format. */
+export function requireMagic(bytes: Buffer, what: string): void {
+  if (!hasMagic(bytes)) throw damaged(`${what} does not begin as a VMDK`)
+}
+
 function checkKind(bytes: Buffer): number {
-  if (bytes.length < sectorBytes || bytes.readUInt32LE(0) !== magic)
-    throw unsupported('this is not a sparse VMDK: its first bytes are not KDMV')
+  if (!hasMagic(bytes)) throw unsupported('this is not a sparse VMDK: its first bytes are not KDMV')
   const version = bytes.readUInt32LE(4)
   if (version < 1 || version > 3) throw unsupported(`VMDK version ${version} is not read, only 1 to 3`)
   const found = bytes.readUInt32LE(8)
@@ -63,8 +79,18 @@ export function parseVmdkHeader(bytes: Buffer): VmdkHeader {
   // Grains of 4 KiB are the smallest.
   if (!isPowerOfTwo(grainSectors) || grainSectors < 8 || grainSectors > largestGrainSectors)
     throw damaged(`a grain has ${grainSectors} sectors, not a power of two from 8 to ${largestGrainSectors}`)
-  if (!isPowerOfTwo(tableEntries) || tableEntries > largestTableEntries)
-    throw damaged(`a grain table has ${tableEntries} entries, not a power of two up to ${largestTableEntries}`)
+  if (!isPowerOfTwo(tableEntries) || tableEntries < smallestTableEntries || tableEntries > largestTableEntries)
+    throw damaged(`a grain table has ${tableEntries} entries, not a power of two from ${smallestTableEntries} to ${largestTableEntries}`)
   if (overheadSectors < 1 || !Number.isFinite(overheadSectors)) throw damaged(`the grains begin at sector ${overheadSectors}`)
   return header
+}
+
+/** A header that left the place of the grain directory to its footer. */
+export function completedByFooter(header: VmdkHeader, bytes: Buffer): VmdkHeader & { readonly directorySector: number } {
+  requireMagic(bytes, 'the footer')
+  const footer = parseVmdkHeader(bytes)
+  if (footer.directorySector === undefined) throw damaged('the footer does not say where the grain directory is')
+  const same = (['capacity', 'grainSectors', 'tableEntries'] as const).every((name) => footer[name] === header[name])
+  if (!same) throw damaged('the footer contradicts the header')
+  return { ...header, directorySector: footer.directorySector }
 }

@@ -11,8 +11,8 @@ import {
   text,
 } from './contract-fixture.ts'
 
-async function alias({ repository, signal }: ContractFixture, path: string, target: string): Promise<void> {
-  await (repository.alias as NonNullable<Repository['alias']>)(path, target, { signal })
+async function alias({ repository, signal }: ContractFixture, path: string, target: string, replace?: boolean): Promise<void> {
+  await (repository.alias as NonNullable<Repository['alias']>)(path, target, { signal, ...(replace !== undefined && { replace }) })
 }
 
 export const aliasContract: ContractTests = {
@@ -54,6 +54,16 @@ export const aliasContract: ContractTests = {
     await fixture.repository.delete('a/p/1/disk', { signal: fixture.signal })
     await assertHolds(fixture, 'a/p/2/disk', 'merged')
     await assertAbsent(fixture, 'a/p/1/disk')
+  },
+  'takes the place of a file only with replace': async (fixture) => {
+    await putText(fixture, 'a/p/1/disk', 'bytes')
+    await putText(fixture, 'a/p/2/disk', 'merged')
+    await assertRejects(alias(fixture, 'a/p/1/disk', 'a/p/2/disk', false), 'EXISTS')
+    await alias(fixture, 'a/p/1/disk', 'a/p/2/disk', true)
+    await alias(fixture, 'a/p/1/disk', 'a/p/2/disk', true)
+    assert.deepEqual(await fixture.listed(''), ['a/p/2/disk'])
+    await assertRejects(alias(fixture, 'a/p/2/disk', 'a/p/9/disk', true), 'NOT_FOUND')
+    await assertHolds(fixture, 'a/p/2/disk', 'merged')
   },
   'needs a target, and never takes the place of a file': async (fixture) => {
     await putText(fixture, 'a/p/1/disk', 'bytes')

@@ -1,23 +1,23 @@
-import { encodeManifest, type Manifest } from '../../model/manifest.ts'
+import type { Manifest } from '../../model/manifest.ts'
 import { isoTime, manifestPath, pointFolder, pointOf, workloadFolder } from '../../model/names.ts'
 import type { BackupInput } from '../../model/run-input.ts'
 import type { BackupResult, Base } from '../../spec/backup.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../../spec/errors.ts'
-import { bytesOf } from '../../spec/helpers/index.ts'
 import type { ManifestRef } from '../../spec/store.ts'
 import type { Workload } from '../../spec/workload.ts'
 import { createBackupSink, type StoredItems } from '../../transfer/index.ts'
 import { softwareName, softwareVersion } from '../../version.ts'
 import type { Attempt } from '../attempt.ts'
 import { type BaseChain, baseDisks, newestBase } from '../base-chain.ts'
+import { commit } from '../commit.ts'
 import { errorText } from '../error-text.ts'
 import { findPointFolder } from '../find-point-folder.ts'
 import { committedSuccess, type Success } from '../finish.ts'
 import { createRunContext } from '../intents.ts'
 import { isMediaError } from '../media-errors.ts'
 import { requireOwnership } from '../ownership.ts'
-import { cleanUp, type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
+import { type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
 import { readNumber, type Survey, surveyFolder } from '../point-folder.ts'
 import { parseOptions } from '../requests.ts'
 import { settle } from '../settle.ts'
@@ -149,6 +149,8 @@ async function backUpOnce(
     compression: input.compression,
     ...(base.chain && { base: baseDisks(base.chain) }),
     ...(base.reason !== undefined && { fullReason: base.reason }),
+    // Sums of a stream, and what has changed in it, cost time: only where something may build on it.
+    ...(input.chain?.maxIncrementals !== 0 && { scratch: parts.scratch }),
     meter: attempt.meter,
     clock: parts.clock,
     stallMs: parts.stallMs,
@@ -218,7 +220,7 @@ function describe(parts: EngineParts, attempt: Attempt, made: Made): Manifest {
 
 function baseOf(chain: NonNullable<BaseChain['chain']>): Base {
   const newest = chain[0]?.manifest
-  const disks = newest?.items.flatMap((item) => (item.type === 'disk' ? [{ key: item.disk.key, size: item.disk.size }] : [])) ?? []
+  const disks = baseDisks(chain).map(({ key, size }) => ({ key, size }))
   return { disks, ...(newest?.checkpoint !== undefined && { checkpoint: newest.checkpoint }) }
 }
 
@@ -229,29 +231,4 @@ async function disposing<Result>(opened: AsyncDisposable, body: () => Promise<Re
   } finally {
     await opened[Symbol.asyncDispose]()
   }
-}
-
-/** The commit: whoever creates the name first decides for everybody (rule decide). Cancel counts only before this. */
-async function commit(parts: EngineParts, attempt: Attempt, target: ManifestRef, manifest: Manifest): Promise<Success> {
-  attempt.meter.step('committing')
-  await requireOwnership(parts, target.repository, { signal: attempt.signal })
-  const repository = repositoryNamed(parts, target.repository)
-  const bytes = encodeManifest(manifest)
-  attempt.signal.throwIfAborted()
-  return await cleanUp(parts, async (options) => {
-    try {
-      await repository.put(manifestPath(target.folder, target.number), bytesOf(bytes), { ...options, size: bytes.length, ifAbsent: true })
-    } catch (error) {
-      // After a time-out or EXISTS the name is read: the write may be our own.
-      const seen = await readNumber(repository, target, options)
-      if (seen.state === 'absent') throw error
-      if (seen.state !== 'live' || !Buffer.from(seen.bytes).equals(bytes)) {
-        throw new HoldfastError('NUMBER_TAKEN', `${manifestPath(target.folder, target.number)} was decided by another attempt.`, {
-          cause: error,
-        })
-      }
-      await repository.sync(target.folder, options)
-    }
-    return committedSuccess(target, manifest)
-  })
 }

@@ -4,17 +4,20 @@ import type { PruneOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import { bytesOf, formatDuration } from '../../spec/helpers/index.ts'
-import type { Catalog, ManifestRef } from '../../spec/store.ts'
+import type { Catalog, ManifestRef, RunRequest } from '../../spec/store.ts'
 import type { Attempt } from '../attempt.ts'
-import { type CatalogPoint, referenceOf } from '../catalog-view.ts'
+import { type CatalogPoint, pointsOf, referenceOf } from '../catalog-view.ts'
 import { removeDeadFiles, removeFlagFiles } from '../dead-files.ts'
 import { errorText } from '../error-text.ts'
 import { plainResult, type Success } from '../finish.ts'
+import { decideMerges, type MergeChoice } from '../merge-decisions.ts'
 import { requireOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
-import { needed, planPrune } from '../prune-plan.ts'
+import { needed, planPrune, supersededNumbers } from '../prune-plan.ts'
+import { quickCheck } from '../quick-check.ts'
+import { runRequest } from '../requests.ts'
 import { createPolicies, decideWorkload, type WorkloadDecisions } from '../retention-decisions.ts'
 import { strangerBecause, syncWorkload } from './rescan.ts'
 
@@ -34,12 +37,29 @@ export async function prune(parts: EngineParts, attempt: Attempt, input: PruneIn
   let deletedBytes = 0
   for (const row of await condemnedRows(parts, input.repository, only, options)) {
     attempt.meter.step(`deleting ${row.pointId}`)
-    deletedBytes += await deleteRow(parts, attempt, row, options)
-    deleted.add(row.pointId)
+    const { live, bytes } = await deleteRow(parts, attempt, row, options)
+    deletedBytes += bytes
+    if (!live) deleted.add(row.pointId)
   }
   for (const point of deleted) parts.events.emit('point-deleted', { repository: input.repository, point })
-  const result: PruneOutcome = { repository: input.repository, points: [...deleted].sort(), bytes: deletedBytes, ...choice }
-  return { result: plainResult(result) }
+  const follow = mergeRequests(parts, attempt, input.repository, choice?.merges ?? [])
+  const outcome: PruneOutcome = {
+    repository: input.repository,
+    points: [...deleted].sort(),
+    bytes: deletedBytes,
+    ...(choice && { reasons: choice.reasons, kept: choice.kept }),
+    ...(follow.length > 0 && { merges: follow.map(({ key }) => key) }),
+  }
+  return { result: plainResult(outcome), follow }
+}
+
+/** They follow in the transaction that ends this run: whoever takes over a merge finds its own key. */
+function mergeRequests(parts: EngineParts, { run }: Attempt, repository: string, merges: readonly MergeChoice[]): readonly RunRequest[] {
+  return merges.map(({ point, absorb }) => ({
+    ...runRequest(parts, `${run.key}/merge/${point}`, { operation: 'merge', repository, point, absorb }),
+    ...(run.planId !== undefined && { planId: run.planId }),
+    priority: run.priority,
+  }))
 }
 
 /** All named points are found and allowed before the first is condemned. */
@@ -66,7 +86,7 @@ async function condemnNamed(
     })
   }
   for (const workload of workloads) {
-    const plan = async (catalog: Catalog) => planPrune(catalog, wanted, attempt.storeNow())
+    const plan = async (catalog: Catalog) => ({ going: planPrune(catalog, wanted, attempt.storeNow()), superseded: [] })
     await condemn(parts, attempt, { repository, workload, plan }, options)
   }
 }
@@ -77,20 +97,25 @@ async function condemnByRetention(
   attempt: Attempt,
   { repository, workload: only }: PruneInput,
   options: CallOptions,
-): Promise<{ readonly reasons: { readonly [point: string]: string }; readonly kept: number }> {
+): Promise<RetentionChoice> {
   requireTrustedClock(parts)
   const unreadable = new Set<string>()
   const reasons: { [point: string]: string } = {}
+  const merges: MergeChoice[] = []
   let kept = 0
   for await (const workload of parts.store.points.workloads(repository, options)) {
     if (only && workloadKey(only) !== workload) continue
     let decided: WorkloadDecisions | undefined
-    let policies = createPolicies(parts.store)
+    let merged: readonly MergeChoice[] = []
+    let policies = createPolicies(parts.store, repository)
     const plan = async (catalog: Catalog) => {
-      policies = createPolicies(parts.store)
+      policies = createPolicies(parts.store, repository)
       await policies.learn(catalog, options)
       decided = decideWorkload(catalog, policies.byPlan, attempt.storeNow())
-      return planPrune(catalog, goingOf(decided), attempt.storeNow())
+      merged = decideMerges(catalog, decided.decisions, policies.byPlan)
+      const going = goingOf(decided)
+      const superseded = await replacedNumbers(parts, attempt, catalog, going, options)
+      return { going: planPrune(catalog, going, attempt.storeNow()), superseded }
     }
     const isStillRight = () => policies.areCurrent(options)
     await condemn(parts, attempt, { repository, workload, plan, isStillRight, relearn: true }, options)
@@ -100,9 +125,39 @@ async function condemnByRetention(
       if (keep) kept++
       else reasons[point.id] = why.join('; ')
     }
+    merges.push(...merged)
   }
   for (const warning of unreadable) attempt.warn('PLAN_UNREADABLE', warning)
-  return { reasons, kept }
+  return { reasons, kept, merges }
+}
+
+/** What retention has decided, beside what it has condemned. */
+interface RetentionChoice {
+  /** Why each point went. */
+  readonly reasons: { readonly [point: string]: string }
+  readonly kept: number
+  readonly merges: readonly MergeChoice[]
+}
+
+/** An old number goes only when the manifest that took its place can be read and all files that it names are there. */
+async function replacedNumbers(
+  parts: EngineParts,
+  attempt: Attempt,
+  catalog: Catalog,
+  going: ReadonlySet<string>,
+  options: CallOptions,
+): Promise<readonly ManifestRef[]> {
+  const superseded = supersededNumbers(catalog, going)
+  const whole = new Set<string>()
+  for (const { current } of pointsOf(catalog)) {
+    if (!superseded.some(({ folder }) => folder === current.folder)) continue
+    const repository = repositoryNamed(parts, current.repository)
+    const seen = await readNumber(repository, referenceOf(current), options)
+    const missing = seen.state === 'live' ? (await quickCheck(repository, seen.manifest, options).next()).value : undefined
+    if (seen.state === 'live' && missing === undefined) whole.add(current.folder)
+    else attempt.warn('POINT_DAMAGED', `${manifestPath(current.folder, current.number)} is not whole, so the number before it stays.`)
+  }
+  return superseded.filter(({ folder }) => whole.has(folder))
 }
 
 /** Ages and days are read from clocks: one that has jumped would delete what it makes look old. */
@@ -119,11 +174,18 @@ function requireTrustedClock({ clockWatch, name }: EngineParts): void {
 const goingOf = ({ decisions }: WorkloadDecisions): ReadonlySet<string> =>
   new Set(decisions.filter(({ keep }) => !keep).map(({ point }) => point.id))
 
+interface PrunePlan {
+  /** Every number of the points that go. */
+  readonly going: readonly ManifestRef[]
+  /** Old numbers of points that stay. */
+  readonly superseded: readonly ManifestRef[]
+}
+
 interface Condemning {
   readonly repository: string
   readonly workload: string
   /** What is to go, by the catalog as it is now. */
-  readonly plan: (catalog: Catalog) => Promise<readonly ManifestRef[]>
+  readonly plan: (catalog: Catalog) => Promise<PrunePlan>
   /** Asked last: false means that what the plan was made of has changed, so it is made again. */
   readonly isStillRight?: () => Promise<boolean>
   /** A flag that only the repository knows is read into the catalog, and everything planned again; otherwise it is an error. */
@@ -138,16 +200,17 @@ async function condemn(
 ): Promise<void> {
   for (let tried = 0; tried < casTries; tried++) {
     const catalog: Catalog = await parts.store.points.catalog(repository, workload, options)
-    const plan = await planOf(catalog)
+    const { going, superseded } = await planOf(catalog)
+    const plan = [...going, ...superseded]
     if (plan.length === 0) return
     const { repositoryId } = await requireOwnership(parts, repository, options)
     const where = { repository, workload, repositoryId }
     if (await learnUnknown(parts, attempt, { ...where, catalog, plan }, options)) continue
     try {
-      await refuseFlagged(parts, repository, plan, attempt.storeNow(), options)
+      await refuseFlagged(parts, repository, going, attempt.storeNow(), options)
     } catch (error) {
       if (!relearn || codeOf(error) !== 'POINT_NEEDED' || tried === casTries - 1) throw error
-      await learnFlags(parts, attempt, { ...where, plan }, error, options)
+      await learnFlags(parts, attempt, { ...where, plan: going }, error, options)
       continue
     }
     if (isStillRight && !(await isStillRight())) continue
@@ -254,7 +317,12 @@ async function condemnedRows(
 }
 
 /** The manifest becomes an empty one (rules manifest-first, dead-number), durably; then the files that nobody names go; then the row. */
-async function deleteRow(parts: EngineParts, attempt: Attempt, row: CatalogPoint, options: CallOptions): Promise<number> {
+async function deleteRow(
+  parts: EngineParts,
+  attempt: Attempt,
+  row: CatalogPoint,
+  options: CallOptions,
+): Promise<{ readonly live: boolean; readonly bytes: number }> {
   await requireOwnership(parts, row.repository, options)
   const repository = repositoryNamed(parts, row.repository)
   const reference: ManifestRef = referenceOf(row)
@@ -264,5 +332,5 @@ async function deleteRow(parts: EngineParts, attempt: Attempt, row: CatalogPoint
   const { live, deletedBytes } = await removeDeadFiles(repository, reference, options, row.number)
   if (!live) await removeFlagFiles(repository, row.folder, options)
   await parts.store.points.forget(attempt.lease, [reference], options)
-  return deletedBytes
+  return { live, bytes: deletedBytes }
 }

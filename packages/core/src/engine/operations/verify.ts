@@ -1,3 +1,4 @@
+import { withAffected } from '../../chain/affected-points.ts'
 import { type FlagName, type FlagsRead, flagMembers } from '../../model/flags.ts'
 import { flagPath, isoTime, manifestPath, runHash, workloadKey } from '../../model/names.ts'
 import type { VerifyInput } from '../../model/run-input.ts'
@@ -8,7 +9,7 @@ import type { Flags } from '../../spec/store.ts'
 import { type Finding, verifyPoint } from '../../transfer/index.ts'
 import type { Attempt } from '../attempt.ts'
 import type { ChainLink } from '../base-chain.ts'
-import { chainOf, type PointView, pointsOf, referenceOf, sameReference } from '../catalog-view.ts'
+import { chainOf, lineageOf, type PointView, pointsOf, referenceOf, sameReference } from '../catalog-view.ts'
 import { errorText } from '../error-text.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { isMediaError } from '../media-errors.ts'
@@ -26,7 +27,8 @@ const flagPauseMs = 200
 const mediaPauseMs = 1000
 
 /**
- * Reads every byte of the chosen points and of what they build on. Damage is a result, not a failure of the run: each finding names point and file.
+ * Reads every byte of the chosen points and of what they build on. Damage is a result, not a failure of the run: each finding names point and file, of a
+ * disk its damaged clusters, and the points that build on it now.
  * A damaged point is quarantined, a good one marked as verified; in a repository of another owner nothing is written.
  */
 export async function verify(parts: EngineParts, attempt: Attempt, input: VerifyInput): Promise<Success> {
@@ -41,8 +43,9 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
     const points = pointsOf(catalog)
     for (const point of choose(points, input, attempt.run.key)) {
       left.delete(point.current.pointId)
-      const found = await verifyTwice(parts, attempt, { points, point, mode: input.mode, owner }, options)
-      if (!found) continue
+      const verified = await verifyTwice(parts, attempt, { points, point, mode: input.mode, owner }, options)
+      if (!verified) continue
+      const found = withAffected(verified, points.map(lineageOf))
       if (found.length > 0) await requireStillThere(parts, input.repository, repositoryId, options)
       checked++
       findings.push(...found)

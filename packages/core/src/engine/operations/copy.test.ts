@@ -1,0 +1,130 @@
+import { seededRandom } from '@holdfast/testkit'
+import { describe, expect, it } from 'vitest'
+import { chainWorld } from '../../../test/chain-world.ts'
+import { day, nightly, planWorld } from '../../../test/plan-world.ts'
+
+const signal = new AbortController().signal
+
+describe('copy', () => {
+  it('copies all points of a workload, each building on the one before, and each restores from there', async () => {
+    const { engine, ids, workload, expectAllGood, formsOf } = await chainWorld(4)
+    const copied = await engine.copy({ from: 'main', repository: 'offsite', workload })
+    expect(copied).toMatchObject({ repository: 'offsite', point: ids[0], number: 1 })
+    await engine.idle()
+    const points = await engine.points({ repository: 'offsite' })
+    expect(points.map(({ id }) => id).reverse()).toEqual(ids)
+    expect(await formsOf(ids[0], 'offsite')).toEqual(['full', 'full'])
+    expect(await formsOf(ids[3], 'offsite')).toEqual([ids[2], ids[2]])
+    await expectAllGood('offsite')
+    await expectAllGood('main')
+  })
+
+  it('copies only what is new the next time, and nothing when there is nothing new', async () => {
+    const { engine, ids, workload, backup, expectAllGood } = await chainWorld(2)
+    const copyAll = async () => {
+      const first = await engine.copy({ from: 'main', repository: 'offsite', workload })
+      await engine.idle()
+      return first
+    }
+    await copyAll()
+    expect(await copyAll()).toEqual({ repository: 'offsite', stored: 0 })
+    const third = await backup()
+    expect(await copyAll()).toMatchObject({ point: third })
+    expect((await engine.points({ repository: 'offsite' })).map(({ id }) => id)).toEqual([third, ...ids.toReversed()])
+    await expectAllGood('offsite')
+  })
+
+  it('writes into a point what is not there of its chain: a named point comes alone, as a full', async () => {
+    const { engine, ids, workload, expectAllGood, formsOf } = await chainWorld(4)
+    await engine.copy({ from: 'main', repository: 'offsite', workload, points: [ids[2] as string] })
+    await engine.idle()
+    expect((await engine.points({ repository: 'offsite' })).map(({ id }) => id)).toEqual([ids[2]])
+    expect(await formsOf(ids[2], 'offsite')).toEqual(['full', 'full'])
+    await engine.copy({ from: 'main', repository: 'offsite', workload })
+    await engine.idle()
+    expect(await formsOf(ids[3], 'offsite')).toEqual([ids[2], ids[2]])
+    await expectAllGood('offsite')
+  })
+
+  it('builds on the copy of a point that was merged in one of the two repositories', async () => {
+    const { engine, ids, workload, backup, expectAllGood, formsOf } = await chainWorld(3)
+    await engine.copy({ from: 'main', repository: 'offsite', workload })
+    await engine.idle()
+    await engine.merge({ repository: 'offsite', point: ids[2] as string })
+    await engine.idle()
+    await engine.prune({ repository: 'offsite', points: [ids[0] as string, ids[1] as string] })
+    const fourth = await backup()
+    await engine.copy({ from: 'main', repository: 'offsite', workload })
+    await engine.idle()
+    expect(await formsOf(fourth, 'offsite')).toEqual([ids[2], ids[2]])
+    await expectAllGood('offsite')
+  })
+
+  it('copies streams byte for byte, with what is needed to read them without this program', async () => {
+    const { engine, ids, workload, repository, offsite, expectAllGood } = await chainWorld(2, 'tarVolume')
+    await engine.copy({ from: 'main', repository: 'offsite', workload })
+    await engine.idle()
+    const names = async (from: typeof repository) => {
+      const found: string[] = []
+      for await (const { path } of from.list('', { signal })) if (path.includes(ids[1] as string)) found.push(path)
+      return found.sort()
+    }
+    expect(await names(offsite)).toEqual(await names(repository))
+    await expectAllGood('offsite')
+  })
+
+  it('refuses a copy beside itself, points that are not there, and what is damaged where it is', async () => {
+    const { engine, ids, workload, repository } = await chainWorld(2)
+    await expect(engine.copy({ from: 'main', repository: 'main', workload })).rejects.toMatchObject({ code: 'INVALID_OPTIONS' })
+    const points = ['20200101T000000Z-0123456789abcdef']
+    await expect(engine.copy({ from: 'main', repository: 'offsite', workload, points })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    for await (const { path, size } of repository.list('', { signal })) {
+      if (!path.includes(`${ids[0]}/1/`) || !path.endsWith('.qcow2')) continue
+      const file = await repository.open(path, { signal })
+      const bytes = new Uint8Array(size)
+      await file.readInto(bytes, 0, { signal })
+      bytes[size - 100] = (bytes[size - 100] ?? 0) ^ 1
+      await repository.put(path, once(bytes), { signal })
+    }
+    await expect(engine.copy({ from: 'main', repository: 'offsite', workload })).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
+    expect(await engine.points({ repository: 'offsite' })).toEqual([])
+  })
+})
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes
+}
+
+describe('a plan that copies', () => {
+  it('copies each point after its backup, and keeps there what its own retention says', async () => {
+    const { clock, platform, make, runs, close } = planWorld('ovirtLike', ['offsite'])
+    const machine = platform.addMachine('web')
+    const copy = [{ repository: 'offsite', retention: { last: 3, chains: 'merge' as const } }]
+    const engine = await make({ web: nightly(machine, { retention: { last: 1 }, copy }) })
+    await clock.runUntil(engine.runDue())
+    const random = seededRandom(3)
+    for (let days = 0; days < 6; days++) {
+      for (let writes = 0; writes < 3; writes++) platform.mutate(random)
+      await clock.advance(day)
+      await clock.runUntil(engine.runDue())
+    }
+    expect(await engine.points({ repository: 'offsite' })).toHaveLength(3)
+    const { findings } = await clock.runUntil(Promise.resolve(engine.verify({ repository: 'offsite' })))
+    expect(findings).toEqual([])
+    expect((await runs()).filter(({ state }) => state === 'failed')).toEqual([])
+    await close()
+  })
+
+  it('is refused when it copies to itself, twice to one place, or to nowhere', async () => {
+    const { make, close } = planWorld('ovirtLike', ['offsite'])
+    const wrong = (copy: readonly { readonly repository: string }[]) =>
+      make({ web: nightly('vm-1', { copy }) }).then((engine) => engine.start())
+    await expect(wrong([{ repository: 'main' }])).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringContaining('copy[0].repository'),
+    })
+    await expect(wrong([{ repository: 'offsite' }, { repository: 'offsite' }])).rejects.toMatchObject({ code: 'INVALID_OPTIONS' })
+    await expect(wrong([{ repository: 'nowhere' }])).rejects.toMatchObject({ code: 'INVALID_OPTIONS' })
+    await close()
+  })
+})

@@ -1,0 +1,165 @@
+import { basename } from 'node:path/posix'
+import { planCopy } from '../../chain/plan-merge.ts'
+import type { DiskItem, Manifest, ManifestItem } from '../../model/manifest.ts'
+import { sumsFileName } from '../../model/manifest-files.ts'
+import { workloadKey } from '../../model/names.ts'
+import type { CopyInput } from '../../model/run-input.ts'
+import type { CopyOutcome } from '../../model/run-outcome.ts'
+import type { CallOptions } from '../../spec/blocks.ts'
+import { codeOf, HoldfastError } from '../../spec/errors.ts'
+import { bytesOf } from '../../spec/helpers/index.ts'
+import type { Catalog, ManifestRef } from '../../spec/store.ts'
+import { layersOf } from '../../transfer/disk-layers.ts'
+import { copyStream, rewriteDisk, sha256SumsOf } from '../../transfer/index.ts'
+import type { Attempt } from '../attempt.ts'
+import { type ChainLink, readChain } from '../base-chain.ts'
+import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
+import { commit } from '../commit.ts'
+import { copyChoices, namedChoices } from '../copy-choices.ts'
+import { plainResult, type Success } from '../finish.ts'
+import { requireOwnership, requireRepository } from '../ownership.ts'
+import { type EngineParts, repositoryNamed } from '../parts.ts'
+import { createPolicies } from '../retention-decisions.ts'
+import { adoptWritten, readingOf, rewrittenManifest, surveyPoint } from '../rewriting.ts'
+import { syncWorkload } from './rescan.ts'
+
+const looks = 5
+
+/** One point on its way from one repository to another. */
+interface Ground {
+  readonly target: ManifestRef
+  /** Where it is: the point first, then all it builds on. */
+  readonly from: readonly [ChainLink, ...ChainLink[]]
+  /** Points where it goes that it may build on, by their ids, with all that those build on. */
+  readonly there: ReadonlyMap<string, Manifest>
+}
+
+/**
+ * Copies one point of a workload, the oldest that is wanted and not there yet; a run that follows copies the next one. A disk builds on the newest point of
+ * its chain that is there already (rule parents-first-copy); what lies between is written into it. Each byte is verified while it is copied.
+ */
+export async function copy(parts: EngineParts, attempt: Attempt, input: CopyInput): Promise<Success> {
+  const options = { signal: attempt.signal }
+  await requireRepository(parts, input.from, options)
+  const { repositoryId } = await requireOwnership(parts, input.repository, options)
+  const ground = await aimAtCopy(parts, attempt, input, repositoryId, options)
+  if ('success' in ground) return ground.success
+  const { target, from } = ground
+  const current = from[0].manifest
+  attempt.meter.step(`copying ${current.point}`)
+  const items: ManifestItem[] = []
+  for (const item of current.items) items.push(await copyItem(parts, attempt, input, ground, item))
+  await putSums(parts, target, items, options)
+  return await commit(parts, attempt, target, rewrittenManifest(parts, attempt, { by: 'copy', target, repositoryId, from: current, items }))
+}
+
+/** Saves target and reads. What was condemned or has come since it was looked up is looked up again. */
+async function aimAtCopy(
+  parts: EngineParts,
+  attempt: Attempt,
+  input: CopyInput,
+  repositoryId: string,
+  options: CallOptions,
+): Promise<Ground | { readonly success: Success }> {
+  const workload = workloadKey(input.workload)
+  for (let look = 1; ; look++) {
+    const source = pointsOf(await parts.store.points.catalog(input.from, workload, options))
+    const catalog = await parts.store.points.catalog(input.repository, workload, options)
+    const point = await nextPoint(parts, attempt, input, source, catalog, options)
+    if (!point) return { success: nothingToDo(input) }
+    const { folder, pointId } = point.current
+    const { committed, next } = await surveyPoint(parts, catalog, { repository: input.repository, folder }, options)
+    if (committed?.manifest.rewritten?.runKey === attempt.run.key)
+      return { success: await adoptWritten(parts, attempt, committed, options) }
+    if (committed) {
+      // The database may be a copy of yesterday: what lies there is read, and then nothing needs to be copied.
+      if (look >= looks) throw new HoldfastError('NUMBER_TAKEN', `"${input.repository}" holds ${folder} already, or it is being deleted.`)
+      attempt.warn('CATALOG_BEHIND', `The catalog did not know ${folder} in "${input.repository}".`)
+      const where = { repository: input.repository, workload, repositoryId, home: folder.slice(0, folder.indexOf('/')) }
+      await syncWorkload(parts, attempt, where, { added: 0, removed: 0, findings: [] }, options)
+      continue
+    }
+    const chain = (chainOf(source, pointId) ?? []).map(reference)
+    const base = basesThere(source, pointId, pointsOf(catalog)).map(reference)
+    try {
+      await attempt.aim({ target: { repository: input.repository, folder, number: next }, reads: [...chain, ...base] }, options)
+    } catch (error) {
+      if (codeOf(error) !== 'POINT_CONDEMNED' || look >= looks) throw error
+      continue
+    }
+    const [first, ...rest] = (await readChain(parts, chain, options)) ?? []
+    const links = await readChain(parts, base, options)
+    if (first && links) {
+      const there = new Map(links.map(({ manifest }) => [manifest.point, manifest]))
+      return { target: { repository: input.repository, folder, number: next }, from: [first, ...rest], there }
+    }
+    if (look >= looks) throw new HoldfastError('POINT_DAMAGED', `${folder} is not copied: a manifest of its chain is not there.`)
+  }
+}
+
+const reference = ({ current }: PointView): ManifestRef => referenceOf(current)
+
+/** What the point builds on and is there too, with everything that needs there. */
+function basesThere(source: readonly PointView[], pointId: string, there: readonly PointView[]): readonly PointView[] {
+  const ancestors = (chainOf(source, pointId) ?? []).slice(1).map(({ current }) => current.pointId)
+  return [...new Set(ancestors.filter((id) => isGood(there, id)).flatMap((id) => chainOf(there, id) ?? []))]
+}
+
+async function nextPoint(
+  parts: EngineParts,
+  attempt: Attempt,
+  input: CopyInput,
+  source: readonly PointView[],
+  catalog: Catalog,
+  options: CallOptions,
+): Promise<PointView | undefined> {
+  const there = pointsOf(catalog)
+  if (!input.points) {
+    const policies = createPolicies(parts.store, input.repository)
+    await policies.learn({ ...catalog, points: source.map(({ current }) => current) }, options)
+    return copyChoices(source, there, policies.byPlan, attempt.storeNow())[0]
+  }
+  const unknown = input.points.filter((id) => ![...source, ...there].some(({ current }) => current.pointId === id))
+  if (unknown.length > 0) {
+    throw new HoldfastError('NOT_FOUND', `There is no point ${unknown.join(', ')} in repository "${input.from}".`, {
+      remedy: 'List the points, then name them by their ids.',
+    })
+  }
+  return namedChoices(source, there, input.points)[0]
+}
+
+function nothingToDo({ repository }: CopyInput): Success {
+  const result: CopyOutcome = { repository, stored: 0 }
+  return { result: plainResult(result) }
+}
+
+async function copyItem(
+  parts: EngineParts,
+  attempt: Attempt,
+  input: CopyInput,
+  { target, from, there }: Ground,
+  item: ManifestItem,
+): Promise<ManifestItem> {
+  const options = { signal: attempt.signal }
+  const reading = readingOf(parts, attempt, input.from)
+  const to = { ...target, repository: repositoryNamed(parts, input.repository) }
+  const current = from[0].manifest
+  if (item.type === 'stream') return await copyStream(current, item, reading, to, options)
+  const chain = layersOf(current, item.disk.key, new Map(from.map(({ manifest }) => [manifest.point, manifest])))
+  const { layers, parent } = planCopy(chain, there)
+  const rest = parent ? layersOf(parent, item.disk.key, there) : []
+  const names = { file: basename(item.file.path), sums: basename(item.sums.path) }
+  return await rewriteDisk({ layers, rest, reading, target: to, names, reason: copyReason(item, layers.length) }, options)
+}
+
+function copyReason({ reason }: DiskItem, layers: number): string {
+  return layers === 1 ? reason : `copied together with ${layers === 2 ? 'the point' : `the ${layers - 1} points`} before it`
+}
+
+async function putSums(parts: EngineParts, target: ManifestRef, items: readonly ManifestItem[], options: CallOptions): Promise<void> {
+  const content = sha256SumsOf(items, target.number)
+  if (content === undefined) return
+  const bytes = Buffer.from(content)
+  const path = `${target.folder}/${target.number}/${sumsFileName}`
+  await repositoryNamed(parts, target.repository).put(path, bytesOf(bytes), { ...options, size: bytes.length, ifAbsent: true })
+}

@@ -1,0 +1,133 @@
+import { seededRandom } from '@holdfast/testkit'
+import { describe, expect, it } from 'vitest'
+import { chainWorld } from '../../../test/chain-world.ts'
+import { day, nightly, planWorld } from '../../../test/plan-world.ts'
+
+describe('merge', () => {
+  it('makes a point a full of its own: what it built on can go, and it and its children restore as before', async () => {
+    const { engine, ids, expectAllGood, formsOf } = await chainWorld(5)
+    const [first, second, third] = ids as [string, string, string]
+    expect(await formsOf(third)).toEqual([second, second])
+    const merged = await engine.merge({ repository: 'main', point: third })
+    expect(merged).toMatchObject({ point: third, number: 2, disks: [{ form: 'full' }, { form: 'full' }] })
+    expect(await formsOf(third)).toEqual(['full', 'full'])
+    await expectAllGood()
+    await engine.idle()
+    await engine.prune({ repository: 'main', points: [first, second] })
+    expect((await engine.points({ repository: 'main' })).map(({ id }) => id).reverse()).toEqual(ids.slice(2))
+    await expectAllGood()
+  })
+
+  it('takes over what lies between two points that stay, and builds on the older one', async () => {
+    const { engine, ids, expectAllGood, formsOf } = await chainWorld(6)
+    const [, second, third, fourth, fifth] = ids as [string, string, string, string, string]
+    await engine.merge({ repository: 'main', point: fifth, absorb: [fourth, third] })
+    expect(await formsOf(fifth)).toEqual([second, second])
+    await engine.idle()
+    await engine.prune({ repository: 'main', points: [third, fourth] })
+    await expectAllGood()
+  })
+
+  it('goes no further down than the first point that is not to be taken over', async () => {
+    const { engine, ids, expectAllGood, formsOf } = await chainWorld(5)
+    const [, second, third, fourth, fifth] = ids as [string, string, string, string, string]
+    await engine.merge({ repository: 'main', point: fifth, absorb: [fourth, second] })
+    expect(await formsOf(fifth)).toEqual([third, third])
+    await expectAllGood()
+  })
+
+  it('names a disk that needs nothing again, and writes only the other', async () => {
+    const { engine, platform, workload, backup, expectAllGood, repository, formsOf } = await chainWorld(2)
+    platform.loseBitmaps(workload.id)
+    const third = await backup()
+    expect(await formsOf(third)).toContain('full')
+    const { disks } = await engine.merge({ repository: 'main', point: third })
+    expect(disks).toHaveLength(1)
+    expect(await formsOf(third)).toEqual(['full', 'full'])
+    const signal = new AbortController().signal
+    const files: string[] = []
+    for await (const { path } of repository.list('', { signal })) if (path.includes(third) && path.endsWith('.qcow2')) files.push(path)
+    expect(files.filter((path) => path.includes('/2/'))).toHaveLength(1)
+    expect(files.filter((path) => path.includes('/1/'))).not.toHaveLength(0)
+    await expectAllGood()
+  })
+
+  it('leaves nothing of the old number after the prune that follows it, except what is still named', async () => {
+    const { engine, ids, repository, expectAllGood } = await chainWorld(4)
+    await engine.merge({ repository: 'main', point: ids[2] as string })
+    await engine.idle()
+    const signal = new AbortController().signal
+    const old: string[] = []
+    for await (const { path, size } of repository.list('', { signal })) if (path.includes(`${ids[2]}/1/`) && size > 0) old.push(path)
+    expect(old).toEqual([])
+    await expectAllGood()
+  })
+
+  it('does nothing for a point that needs no other', async () => {
+    const { engine, ids } = await chainWorld(2)
+    expect(await engine.merge({ repository: 'main', point: ids[0] as string })).toMatchObject({ number: 1, disks: [] })
+    expect(await engine.merge({ repository: 'main', point: ids[1] as string })).toMatchObject({ number: 2 })
+    expect(await engine.merge({ repository: 'main', point: ids[1] as string })).toMatchObject({ number: 2, disks: [] })
+  })
+
+  it('refuses points that are not there, and a chain that is quarantined or damaged', async () => {
+    const { engine, ids, repository } = await chainWorld(3)
+    const unknown = '20200101T000000Z-0123456789abcdef'
+    await expect(engine.merge({ repository: 'main', point: unknown })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    const signal = new AbortController().signal
+    for await (const { path, size } of repository.list('', { signal })) {
+      if (!path.includes(`${ids[0]}/1/`) || !path.endsWith('.qcow2')) continue
+      const file = await repository.open(path, { signal })
+      const bytes = new Uint8Array(size)
+      await file.readInto(bytes, 0, { signal })
+      bytes[size - 100] = (bytes[size - 100] ?? 0) ^ 1
+      await repository.put(
+        path,
+        (async function* () {
+          yield bytes
+        })(),
+        { signal },
+      )
+    }
+    await expect(engine.merge({ repository: 'main', point: ids[2] as string })).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
+    const { findings } = await engine.verify({ repository: 'main' })
+    expect(findings).not.toEqual([])
+    await expect(engine.merge({ repository: 'main', point: ids[2] as string })).rejects.toMatchObject({ code: 'POINT_DAMAGED' })
+  })
+})
+
+describe('retention with chains: merge', () => {
+  async function week(retention: { readonly last: number; readonly chains?: 'merge' }) {
+    const world = planWorld('ovirtLike')
+    const { clock, platform, make } = world
+    const machine = platform.addMachine('web')
+    const engine = await make({ web: nightly(machine, { retention }) })
+    await clock.runUntil(engine.runDue())
+    const random = seededRandom(3)
+    for (let days = 0; days < 6; days++) {
+      for (let writes = 0; writes < 3; writes++) platform.mutate(random)
+      await clock.advance(day)
+      await clock.runUntil(engine.runDue())
+    }
+    return { ...world, engine, points: await engine.points({ repository: 'main' }) }
+  }
+
+  it('keeps so many points as it says and no base besides: the oldest becomes a full each time', async () => {
+    const { clock, engine, points, runs, close } = await week({ last: 2, chains: 'merge' })
+    expect(points).toHaveLength(2)
+    expect(points.at(-1)?.summary.disks.map(({ form }) => form)).toEqual(['full', 'full'])
+    expect(points[0]?.parents).toEqual([points[1]?.id])
+    expect((await clock.runUntil(Promise.resolve(engine.verify({ repository: 'main' })))).findings).toEqual([])
+    const merges = await runs('merge')
+    expect(merges.length).toBeGreaterThan(2)
+    expect(merges.every(({ state, planId }) => state === 'succeeded' && planId === 'web')).toBe(true)
+    await close()
+  })
+
+  it('without it the bases stay', async () => {
+    const { points, runs, close } = await week({ last: 2 })
+    expect(points).toHaveLength(6)
+    expect(await runs('merge')).toEqual([])
+    await close()
+  })
+})

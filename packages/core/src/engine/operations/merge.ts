@@ -1,0 +1,138 @@
+import { basename } from 'node:path/posix'
+import { mergeReason, planMerge } from '../../chain/plan-merge.ts'
+import type { DiskItem, Manifest } from '../../model/manifest.ts'
+import type { MergeInput } from '../../model/run-input.ts'
+import type { MergeOutcome } from '../../model/run-outcome.ts'
+import type { CallOptions } from '../../spec/blocks.ts'
+import { codeOf, HoldfastError } from '../../spec/errors.ts'
+import type { Catalog, ManifestRef } from '../../spec/store.ts'
+import { layersOf } from '../../transfer/disk-layers.ts'
+import { rewriteDisk } from '../../transfer/index.ts'
+import type { Attempt } from '../attempt.ts'
+import { type ChainLink, readChain } from '../base-chain.ts'
+import { chainOf, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
+import { commit } from '../commit.ts'
+import { plainResult, type Success } from '../finish.ts'
+import { requireOwnership } from '../ownership.ts'
+import { type EngineParts, repositoryNamed } from '../parts.ts'
+import { adoptWritten, readingOf, rewrittenManifest, surveyPoint } from '../rewriting.ts'
+import { syncWorkload } from './rescan.ts'
+
+const looks = 5
+
+/** The point as it is now, with everything it builds on. */
+interface Ground {
+  readonly target: ManifestRef
+  readonly current: Manifest
+  /** The point first. */
+  readonly chain: readonly ChainLink[]
+}
+
+/**
+ * Writes the disks of a point together with what they build on, under a new number of that point (rule merge-new-number). It deletes nothing: the old number
+ * is the point until the new manifest is there, and what it needs stays until prune finds nobody who reads it.
+ */
+export async function merge(parts: EngineParts, attempt: Attempt, input: MergeInput): Promise<Success> {
+  const options = { signal: attempt.signal }
+  const { repositoryId } = await requireOwnership(parts, input.repository, options)
+  const ground = await aimAtNewNumber(parts, attempt, input, repositoryId, options)
+  if ('success' in ground) return ground.success
+  const { target, current, chain } = ground
+  const byPoint = new Map(chain.map(({ manifest }) => [manifest.point, manifest]))
+  const disks = current.items.filter((item): item is DiskItem => item.type === 'disk')
+  const plan = planMerge(
+    disks.map(({ disk }) => layersOf(current, disk.key, byPoint)),
+    input.absorb && new Set(input.absorb),
+  )
+  const rewritten = new Map<DiskItem, DiskItem>()
+  const repository = repositoryNamed(parts, input.repository)
+  const reading = readingOf(parts, attempt, input.repository)
+  for (const each of plan) {
+    if (each.layers.length === 1) continue
+    const { disk, file, sums, replaces = [] } = each.disk
+    attempt.meter.step(`merging ${disk.name} with ${each.layers.length - 1} older ${each.layers.length === 2 ? 'point' : 'points'}`)
+    const names = { file: basename(file.path), sums: basename(sums.path) }
+    const rewrite = { ...each, reading, names, reason: mergeReason(each), target: { ...target, repository } }
+    rewritten.set(each.disk, { ...(await rewriteDisk(rewrite, options)), replaces: [...replaces, file.path] })
+  }
+  if (rewritten.size === 0) return nothingToDo(input, current)
+  const items = current.items.map((item) => (item.type === 'disk' ? (rewritten.get(item) ?? item) : item))
+  return await commit(
+    parts,
+    attempt,
+    target,
+    rewrittenManifest(parts, attempt, { by: 'merge', target, repositoryId, from: current, items }),
+  )
+}
+
+/** Saves target and reads. What was condemned, or has got a new number since it was looked up, is looked up again. */
+async function aimAtNewNumber(
+  parts: EngineParts,
+  attempt: Attempt,
+  input: MergeInput,
+  repositoryId: string,
+  options: CallOptions,
+): Promise<Ground | { readonly success: Success }> {
+  for (let look = 1; ; look++) {
+    const found = await findPoint(parts, input, options)
+    const { current } = found.point
+    const survey = await surveyPoint(parts, found.catalog, current, options)
+    const committed = survey.committed
+    if (committed?.manifest.rewritten?.runKey === attempt.run.key)
+      return { success: await adoptWritten(parts, attempt, committed, options) }
+    if (committed?.reference.number !== current.number && look < looks) {
+      // The database may be a copy of yesterday: what it does not know may be needed.
+      attempt.warn('CATALOG_BEHIND', `The catalog did not know the newest number of ${current.pointId} in "${input.repository}".`)
+      const home = current.folder.slice(0, current.folder.indexOf('/'))
+      const where = { repository: input.repository, workload: current.workload, repositoryId, home }
+      await syncWorkload(parts, attempt, where, { added: 0, removed: 0, findings: [] }, options)
+      continue
+    }
+    const target = { repository: input.repository, folder: current.folder, number: survey.next }
+    const chain = chainOf(found.points, current.pointId)
+    if (!chain) throw damaged(input, 'a point it builds on is missing')
+    if (chain.some((each) => each.current.flags.quarantine !== undefined))
+      throw damaged(input, 'it, or a point it builds on, is quarantined')
+    try {
+      await attempt.aim({ target, reads: chain.map((each) => referenceOf(each.current)) }, options)
+    } catch (error) {
+      if (codeOf(error) !== 'POINT_CONDEMNED' || look >= looks) throw error
+      continue
+    }
+    const links = await readChain(
+      parts,
+      chain.map((each) => each.current),
+      options,
+    )
+    const own = links?.[0]
+    if (links && own) return { target, current: own.manifest, chain: links }
+    if (look >= looks) throw damaged(input, 'a manifest of its chain is not there')
+  }
+}
+
+function damaged({ point }: MergeInput, why: string): HoldfastError {
+  return new HoldfastError('POINT_DAMAGED', `Point ${point} is not merged: ${why}.`)
+}
+
+interface Found {
+  readonly catalog: Catalog
+  readonly points: readonly PointView[]
+  readonly point: PointView
+}
+
+async function findPoint(parts: EngineParts, { repository, point: wanted }: MergeInput, options: CallOptions): Promise<Found> {
+  for await (const workload of parts.store.points.workloads(repository, options)) {
+    const catalog = await parts.store.points.catalog(repository, workload, options)
+    const points = pointsOf(catalog)
+    const point = points.find((each) => each.current.pointId === wanted)
+    if (point) return { catalog, points, point }
+  }
+  throw new HoldfastError('NOT_FOUND', `There is no point ${wanted} in repository "${repository}".`, {
+    remedy: 'List the points, then name one by its id.',
+  })
+}
+
+function nothingToDo({ repository, point }: MergeInput, { number }: Manifest): Success {
+  const result: MergeOutcome = { repository, point, number, disks: [] }
+  return { result: plainResult(result) }
+}

@@ -1,0 +1,44 @@
+import type { IncomingMessage } from 'node:http'
+import { HoldfastError } from '../spec/errors.ts'
+
+/** What a server has answered. */
+export interface Answer {
+  readonly status: number
+  /** How its answer begins: what it says of itself. */
+  readonly text: string
+}
+
+/** So much of an answer is shown. */
+const shownCharacters = 200
+
+export const isGood = (status: number): boolean => status >= 200 && status < 300
+
+/** Status and the beginning of the body. Never rejects: a body that breaks has said what it has said. */
+export async function answerOf(response: IncomingMessage): Promise<Answer> {
+  const status = response.statusCode ?? 0
+  let text = ''
+  try {
+    for await (const part of response.setEncoding('utf8')) {
+      text += part
+      if (text.length >= shownCharacters) break
+    }
+  } catch {
+    // The status says enough.
+  }
+  return { status, text: text.slice(0, shownCharacters).trim() }
+}
+
+/** The error for another answer than 2xx. `shown`: the address without its secrets. */
+export function refusal(shown: string, { status, text }: Answer): HoldfastError {
+  const denied = status === 401 || status === 403
+  const redirect = status >= 300 && status < 400 ? ' (a redirect, which is not followed)' : ''
+  return new HoldfastError(
+    denied ? 'ACCESS_DENIED' : 'PROVIDER_FAILED',
+    `PUT ${shown}: the server answered ${status}${redirect}${text === '' ? '' : `: ${text}`}`,
+    {
+      retryable: status === 408 || status === 429 || status >= 500,
+      remedy: denied ? 'Check user, password and the rights at that address.' : 'Check the address, and what the server says.',
+      details: { address: shown, status },
+    },
+  )
+}
