@@ -14,6 +14,8 @@ export interface DeadFiles {
   /** Some manifest could not be read, so nothing was deleted that it might name. */
   readonly unsure: boolean
   readonly deletedBytes: number
+  /** Dead numbers with files that a live manifest still names. */
+  readonly stillNamed: ReadonlySet<number>
 }
 
 /**
@@ -32,17 +34,18 @@ export async function removeDeadFiles(
   let newest: Manifest | undefined
   for (const number of new Set([...view.manifests, ...view.withFiles, ...(also === undefined ? [] : [also])])) {
     const seen = await readNumber(repository, { ...where, number }, options)
-    if (seen.state === 'damaged') return { live: true, unsure: true, deletedBytes: 0 }
+    if (seen.state === 'damaged') return { live: true, unsure: true, deletedBytes: 0, stillNamed: new Set() }
     if (seen.state === 'dead') dead.push(number)
     if (seen.state !== 'live') continue
     if (newest === undefined || newest.number < number) newest = seen.manifest
     for (const file of filesOfManifest(seen.manifest)) named.add(`${where.folder}/${file}`)
   }
   const live = newest !== undefined
-  if (dead.length === 0) return { live, unsure: false, deletedBytes: 0 }
+  if (dead.length === 0) return { live, unsure: false, deletedBytes: 0, stillNamed: new Set() }
   await repository.sync(where.folder, options)
   const aliases = aliasesOf(newest, named)
   let deletedBytes = 0
+  const stillNamed = new Set<number>()
   // First, and in the place of the file: a program that follows a child's backing name finds one of the two at any time.
   for (const [path, target] of repository.alias ? aliases : []) await repository.alias?.(path, target, { ...options, replace: true })
   for (const number of dead) {
@@ -54,10 +57,10 @@ export async function removeDeadFiles(
       deletedBytes += file.size
     }
     // Nothing below is named any more: what killed writers left invisible goes too.
-    const needed = [...named, ...(repository.alias ? aliases.keys() : [])]
-    if (!needed.some((path) => path.startsWith(prefix))) await repository.delete(prefix, options)
+    if ([...named].some((path) => path.startsWith(prefix))) stillNamed.add(number)
+    else if (!repository.alias || ![...aliases.keys()].some((path) => path.startsWith(prefix))) await repository.delete(prefix, options)
   }
-  return { live, unsure: false, deletedBytes }
+  return { live, unsure: false, deletedBytes, stillNamed }
 }
 
 /** Old names of disks that were merged, with the file that holds each disk now; not those that an older number still needs. */

@@ -193,6 +193,11 @@ function digestOf(description: unknown): unknown {
   return (description as { readonly digest: string }).digest
 }
 
+/** A merge names files of an older number again: that number stays dead for as long. */
+function isNamedBelow(named: ReadonlySet<string>, { folder, number }: { readonly folder: string; readonly number: number }): boolean {
+  return [...named].some((path) => path.startsWith(`${folder}/${number}/`))
+}
+
 /** The catalog is what the repository holds, and nothing lies there that nobody names. */
 function checkFiles(world: World, { name, repository, ledger }: Site): void {
   const points = new Map([...stateOf(world.store).points].filter(([, row]) => row.repository === name))
@@ -207,7 +212,8 @@ function checkFiles(world: World, { name, repository, ledger }: Site): void {
   for (const [path, bytes] of files) {
     const parsed = parsedPath(path)
     if (parsed.kind === 'data' && !named.has(path)) world.violate(`stray file ${path}`)
-    if (parsed.kind === 'manifest' && bytes.length === 0) world.violate(`dead number after the grace time: ${path}`)
+    if (parsed.kind === 'manifest' && bytes.length === 0 && !isNamedBelow(named, parsed))
+      world.violate(`dead number after the grace time: ${path}`)
     if (parsed.kind === 'flag' && !ledger.current().has(parsed.folder)) world.violate(`stray flag ${path}`)
     if (parsed.kind === 'foreign') world.violate(`foreign file ${path}`)
   }
