@@ -129,6 +129,20 @@ test('points are listed, pinned, held and let go; what is needed is not deleted,
   expect((await engine.points({ repository: 'main' })).map(({ id }) => id)).toEqual([first])
 })
 
+test('a merge by hand: the point needs no other, and the others stay', async () => {
+  await start({ disks: diskFiles({ folder: join(root, 'disks') }) })
+  const [first, point] = await twoPoints()
+  // #region merge
+  const { number, disks } = await engine.merge({ repository: 'main', point })
+  print(`written anew as number ${number}: ${disks.map(({ name, stored }) => `${name}, ${formatBytes(stored)}`).join('; ')}`)
+  // #endregion merge
+  expect(printed).toEqual([expect.stringMatching(/^written anew as number 2: shop, \d/)])
+  await engine.idle()
+  expect(await engine.points({ repository: 'main' })).toMatchObject([{ id: point, parents: [] }, { id: first }])
+  await engine.prune({ repository: 'main', points: [first] })
+  expect((await engine.verify({ repository: 'main' })).findings).toEqual([])
+})
+
 test('a restore beside the original, of an older point, and in its place; quick and full verification', async () => {
   await start({ disks: diskFiles({ folder: join(root, 'disks') }) })
   const [point] = await twoPoints()

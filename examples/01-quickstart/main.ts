@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatDuration } from '@holdfast/core'
+import { showChain } from './disk-chain.ts'
 import { findEngine } from './docker-engine.ts'
 import { counted, createReport, named } from './report.ts'
 import { type QuickstartSetup, subjectOf } from './setup.ts'
@@ -59,13 +60,14 @@ async function run(world: steps.World): Promise<string> {
   await report.step('Find the backups again, with an empty catalog', () => steps.rescan(world))
   await report.step('Read every stored byte again', () => steps.verify(world))
   await report.step('Restore it', () => steps.restore(world))
+  const chainIsGood = await showChain(world.setup, report)
   if (prove) await report.step('Flip one bit of the restored copy', () => subject.damage())
   let verdict = ''
   await report.step('Let other programs compare', async () => {
     verdict = await steps.judge(world)
     return verdict
   })
-  return `${subject.title}, ${world.size}: ${verdict}`
+  return `${subject.title}, ${world.size}: ${chainIsGood ? verdict : 'different'}`
 }
 
 async function main(): Promise<void> {

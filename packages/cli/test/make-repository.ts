@@ -50,7 +50,9 @@ export async function makeRepository(folder: string, { seed = 1, rounds = 3, clu
       for (const { list, workload } of workloads) {
         const contents = platform.contents(workload.id) ?? new Map<string, Uint8Array>()
         const order = { operation: 'backup', repository: 'main', workload, compression: round === 2 ? 'gzip' : 'zstd' } as const
-        const { point } = (await engine.run({ key: `${workload.id}/${round}`, ...order })) as { point: string }
+        // What is exported is kept as it came each time.
+        const whole = list === made.vmdk && ({ chain: { maxIncrementals: 0 } } as const)
+        const { point } = (await engine.run({ key: `${workload.id}/${round}`, ...order, ...whole })) as { point: string }
         list.push({ id: point, contents })
       }
       const changes = random.fork(`round ${round}`)

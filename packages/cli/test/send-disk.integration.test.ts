@@ -203,6 +203,16 @@ describe('one disk by HTTP PUT', () => {
   })
 })
 
+describe('one disk to an address', () => {
+  it('where nobody answers ends with 2, and there is nothing to throw away', async () => {
+    const ended = await holdfast(restore(id(made.chain, 2), '--disk', 'disk-0', '--to', 'http://me:canary@127.0.0.1:1/web.raw'))
+    expect(ended).toMatchObject({ code: 2, stdout: '' })
+    expect(ended.stderr).toContain('Nothing of the disk was sent.\n')
+    expect(ended.stderr).toContain('PUT http://127.0.0.1:1/web.raw: nobody answers at 127.0.0.1:1 (ECONNREFUSED) (PROVIDER_FAILED)')
+    expect(ended.stderr).not.toMatch(/canary|INCOMPLETE|throw it away/)
+  })
+})
+
 describe('wrong usage', () => {
   it.each([
     [['--to', '-', '--into', 'x'], '--into and --to are two places'],

@@ -17,17 +17,19 @@ interface Cursor {
   readonly clusters: number
   /** The run that ends after the place the merge is at. */
   head: Run | undefined
-  /** The zeros from the end of a smaller layer to the end of the disk. */
+  /** The zeros from the end of a smaller layer to the end of the largest below it. */
   tail: Run | undefined
 }
 
-function cursorOf(blocks: MappedBlocks, clusters: number, options: CallOptions): Cursor {
+/** `older`: clusters of the largest layer below. Where that has nothing either, there is nothing to hide. */
+function cursorOf(blocks: MappedBlocks, clusters: number, older: number, options: CallOptions): Cursor {
   const own = clustersOf(blocks.size)
+  const hidden = Math.min(clusters, older)
   return {
     runs: checkedExtents(blocks, options),
     clusters,
     head: { index: -1, count: 1, kind: 'zero' },
-    tail: own < clusters ? { index: own, count: clusters - own, kind: 'zero' } : undefined,
+    tail: own < hidden ? { index: own, count: hidden - own, kind: 'zero' } : undefined,
   }
 }
 
@@ -64,7 +66,8 @@ function extentOf({ index, count, kind }: Run, size: number): Extent {
 
 async function* newestExtents(layers: readonly Layer[], size: number, options: CallOptions): AsyncGenerator<Extent, void, undefined> {
   const clusters = clustersOf(size)
-  const cursors = layers.map(({ blocks }) => cursorOf(blocks, clusters, options))
+  const largest = (below: readonly Layer[]) => below.reduce((most, { blocks }) => Math.max(most, clustersOf(blocks.size)), 0)
+  const cursors = layers.map(({ blocks }, index) => cursorOf(blocks, clusters, largest(layers.slice(index + 1)), options))
   try {
     let position = 0
     let last: Run | undefined

@@ -68,7 +68,7 @@ export async function sendDisk(key: string, format: DiskFormat, destination: Des
   const stream = await opened.streamDisk(key, { format, signal: host.signal })
   const { disk, size } = stream
   const length = size === undefined ? 'a length that is known at its end' : `${size} bytes`
-  const sent = { bytes: 0 }
+  const sent: Sent = { begun: false, bytes: 0 }
   try {
     tell(printable(`Disk "${disk.name}" (${disk.key}) as ${format}, ${length}, to ${destination.label}`))
     const counted = countedStream(stream, sent)
@@ -79,16 +79,25 @@ export async function sendDisk(key: string, format: DiskFormat, destination: Des
     return { disk, format, to: address === undefined ? '-' : destination.label, bytes: sent.bytes, ...answer }
   } catch (error) {
     const of = size === undefined ? '' : ` of ${size}`
-    tell(`INCOMPLETE: it ended after ${sent.bytes} bytes${of}. What came there is not the disk: throw it away.`)
+    // A file behind a ">" is there before the first byte.
+    if (destination.address !== undefined && !sent.begun) tell('Nothing of the disk was sent.')
+    else tell(`INCOMPLETE: it ended after ${sent.bytes} bytes${of}. What came there is not the disk: throw it away.`)
     throw error
   } finally {
     await stream[Symbol.asyncDispose]()
   }
 }
 
-/** Counts what the reader is done with. */
-function countedStream(stream: DiskStream, sent: { bytes: number }): DiskStream {
+interface Sent {
+  /** Somebody has asked for the first bytes. */
+  begun: boolean
+  /** What the reader is done with. */
+  bytes: number
+}
+
+function countedStream(stream: DiskStream, sent: Sent): DiskStream {
   async function* counted(chunks: AsyncIterable<Uint8Array>) {
+    sent.begun = true
     for await (const chunk of chunks) {
       const { length } = chunk
       yield chunk

@@ -33,16 +33,20 @@ export const defaultMaxIncrementals = 10
 const dayExpected = 'expected { weekday: "sunday" } or { monthDay: 1 }, with a zone if need be'
 const monthDayExpected = 'expected a day of the month, 1 to 31, or "last"'
 
-const fullDaySchema = z.union(
-  [
-    z.strictObject({ weekday: z.enum(weekdays as readonly [Weekday, ...Weekday[]]), zone: zoneSchema.exactOptional() }),
-    z.strictObject({
-      monthDay: z.union([z.int().min(1, monthDayExpected).max(31, monthDayExpected), z.literal('last')], { error: monthDayExpected }),
-      zone: zoneSchema.exactOptional(),
-    }),
-  ],
-  { error: dayExpected },
-) satisfies z.ZodType<FullDay>
+/** One object instead of a union of two: a mistake in a member is told with the name of that member. */
+const fullDaySchema = z
+  .strictObject({
+    weekday: z.enum(weekdays as readonly [Weekday, ...Weekday[]]).exactOptional(),
+    monthDay: z
+      .union([z.int().min(1, monthDayExpected).max(31, monthDayExpected), z.literal('last')], { error: monthDayExpected })
+      .exactOptional(),
+    zone: zoneSchema.exactOptional(),
+  })
+  .refine((day) => (day.weekday === undefined) !== (day.monthDay === undefined), {
+    when: ({ issues }) => issues.length === 0,
+    error: ({ input }) => (Object.hasOwn(input as object, 'weekday') ? 'it has weekday and monthDay; say only one of them' : dayExpected),
+  })
+  .meta({ oneOf: [{ required: ['weekday'] }, { required: ['monthDay'] }] }) as z.ZodType<unknown> as z.ZodType<FullDay, FullDay>
 
 /** The part `chain` of a plan. Strict. The parsed policy parses to itself. */
 export const chainSchema: z.ZodType<ChainPolicy, ChainPolicyInput> = z.strictObject({

@@ -69,6 +69,12 @@ export function highestSequence(catalog: Catalog): number {
   return catalog.points.reduce((highest, row) => Math.max(highest, row.sequence), 0)
 }
 
+/** Folders of points that an unfinished run reads or writes here: a copy elsewhere lies in a folder of the same name. */
+export function foldersInUse(catalog: Catalog): ReadonlySet<string> {
+  const here = catalog.points[0]?.repository
+  return new Set(catalog.inUse.filter(({ repository }) => repository === here).map(({ folder }) => folder))
+}
+
 export function referenceOf(row: ManifestRef): ManifestRef {
   return { repository: row.repository, folder: row.folder, number: row.number }
 }

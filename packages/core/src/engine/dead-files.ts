@@ -3,6 +3,7 @@ import type { Manifest } from '../model/manifest.ts'
 import { filesOfManifest } from '../model/manifest-files.ts'
 import { manifestPath } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
+import { codeOf } from '../spec/errors.ts'
 import type { Repository } from '../spec/repository.ts'
 import type { ManifestRef } from '../spec/store.ts'
 import { readNumber, viewFolder } from './point-folder.ts'
@@ -20,24 +21,27 @@ export interface DeadFiles {
 
 /**
  * Deletes the files of dead numbers of one folder, unless a live manifest still names them (rule named-stays). Dead numbers are made durable
- * before the first file goes (rule sync-deletes): after a power loss no manifest may come back whose files are gone.
+ * before the first file goes (rule sync-deletes): after a power loss no manifest may come back whose files are gone. `known`: a number that the caller knows of; a
+ * listing may hide the very manifest that names a file, so each number up to the first absent one above all known is read.
  */
 export async function removeDeadFiles(
   repository: Repository,
   where: Omit<ManifestRef, 'number'>,
   options: CallOptions,
-  also?: number,
+  known: number,
 ): Promise<DeadFiles> {
   const view = await viewFolder(repository, where.folder, options)
   const dead: number[] = []
   const named = new Set<string>()
   let newest: Manifest | undefined
-  for (const number of new Set([...view.manifests, ...view.withFiles, ...(also === undefined ? [] : [also])])) {
+  const last = Math.max(view.highest, known)
+  for (let number = 1; ; number++) {
     const seen = await readNumber(repository, { ...where, number }, options)
+    if (seen.state === 'absent' && number > last) break
     if (seen.state === 'damaged') return { live: true, unsure: true, deletedBytes: 0, stillNamed: new Set() }
     if (seen.state === 'dead') dead.push(number)
     if (seen.state !== 'live') continue
-    if (newest === undefined || newest.number < number) newest = seen.manifest
+    newest = seen.manifest
     for (const file of filesOfManifest(seen.manifest)) named.add(`${where.folder}/${file}`)
   }
   const live = newest !== undefined
@@ -47,20 +51,33 @@ export async function removeDeadFiles(
   let deletedBytes = 0
   const stillNamed = new Set<number>()
   // First, and in the place of the file: a program that follows a child's backing name finds one of the two at any time.
-  for (const [path, target] of repository.alias ? aliases : []) await repository.alias?.(path, target, { ...options, replace: true })
+  const made = new Set<string>()
+  for (const [path, target] of aliases) if (await makeAlias(repository, path, target, options)) made.add(path)
   for (const number of dead) {
     const prefix = `${where.folder}/${number}/`
     const files = view.files.filter((file) => file.path.startsWith(prefix))
     const going = files.filter((file) => !named.has(file.path))
     for (const file of going) {
-      if (!repository.alias || !aliases.has(file.path)) await repository.delete(file.path, options)
+      if (!made.has(file.path)) await repository.delete(file.path, options)
       deletedBytes += file.size
     }
     // Nothing below is named any more: what killed writers left invisible goes too.
     if ([...named].some((path) => path.startsWith(prefix))) stillNamed.add(number)
-    else if (!repository.alias || ![...aliases.keys()].some((path) => path.startsWith(prefix))) await repository.delete(prefix, options)
+    else if (![...made].some((path) => path.startsWith(prefix))) await repository.delete(prefix, options)
   }
   return { live, unsure: false, deletedBytes, stillNamed }
+}
+
+/** False: where there are no links, or the file that was to be named is lost, other programs lose a name and nothing else. */
+async function makeAlias(repository: Repository, path: string, target: string, options: CallOptions): Promise<boolean> {
+  if (!repository.alias) return false
+  try {
+    await repository.alias(path, target, { ...options, replace: true })
+    return true
+  } catch (error) {
+    if (codeOf(error) !== 'NOT_FOUND' && codeOf(error) !== 'UNSUPPORTED') throw error
+    return false
+  }
 }
 
 /** Old names of disks that were merged, with the file that holds each disk now; not those that an older number still needs. */

@@ -18,8 +18,7 @@ export async function followUps(parts: EngineParts, run: Run, points: readonly P
     const [row] = points
     return row === undefined ? [] : [pruneAfter(parts, run, input.repository, parseWorkloadKey(row.workload))]
   }
-  if (input.operation === 'copy')
-    return points.length > 0 ? [nextCopy(parts, run, input)] : [pruneAfter(parts, run, input.repository, input.workload)]
+  if (input.operation === 'copy') return points.length > 0 ? [nextCopy(parts, run, input)] : afterCopies(parts, run, input)
   if (input.operation !== 'backup' || run.planId === undefined) return []
   const plan = await planOf(parts, run.planId)
   if (!plan) return []
@@ -37,8 +36,18 @@ function following(parts: EngineParts, { key, planId, priority }: Run, name: str
   return { ...runRequest(parts, `${key}/${name}`, input), ...(planId !== undefined && { planId }), priority }
 }
 
+/** What was asked for by hand deletes no point: only a plan has said what may go. */
 function pruneAfter(parts: EngineParts, run: Run, repository: string, workload: WorkloadRef): RunRequest {
-  return following(parts, run, 'prune', { operation: 'prune', repository, retention: true, workload })
+  const byHand = run.planId === undefined && ({ replaced: true } as const)
+  return following(parts, run, 'prune', { operation: 'prune', repository, retention: true, workload, ...byHand })
+}
+
+/** What is read stays: only now the points where they came from are nobody's any more. What was copied by hand stays. */
+function afterCopies(parts: EngineParts, run: Run, { from, repository, workload }: CopyInput): readonly RunRequest[] {
+  if (run.planId === undefined) return []
+  const prune = (where: string, name: string) =>
+    following(parts, run, name, { operation: 'prune', repository: where, retention: true, workload })
+  return [prune(repository, 'prune'), prune(from, `prune/${from}`)]
 }
 
 /** Keys do not grow with the number of copies. */

@@ -1,7 +1,7 @@
 import { pointSummary } from '../model/point-row.ts'
 import type { RetentionDecision, RetentionPolicy } from '../retention/index.ts'
 import type { Catalog } from '../spec/store.ts'
-import { isGood, type PointView, pointsOf } from './catalog-view.ts'
+import { foldersInUse, isGood, type PointView, pointsOf } from './catalog-view.ts'
 
 /** A point that takes over the part of others, so that they can go. */
 export interface MergeChoice {
@@ -20,7 +20,7 @@ export function decideMerges(
 ): readonly MergeChoice[] {
   const views = pointsOf(catalog)
   const byId = new Map(views.map((view) => [view.current.pointId, view]))
-  const used = new Set(catalog.inUse.map(({ folder }) => folder))
+  const used = foldersInUse(catalog)
   const going = new Set<string>()
   const kept: PointView[] = []
   for (const { point, keep, rules } of decisions) {

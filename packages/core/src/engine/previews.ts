@@ -5,6 +5,7 @@ import { nextDue } from '../schedule/index.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
 import { errorText } from './error-text.ts'
+import { decideMerges, type MergeChoice } from './merge-decisions.ts'
 import { type EngineParts, repositoryNamed } from './parts.ts'
 import { planRequests } from './plan-runs.ts'
 import { listPlans } from './plans.ts'
@@ -40,6 +41,8 @@ export interface PointPreview {
 export interface PrunePreview {
   /** Newest first within a workload. */
   readonly points: readonly PointPreview[]
+  /** With `chains: 'merge'`: points that are written anew together with others, which are shown as kept for them and go then. */
+  readonly merges: readonly { readonly point: string; readonly absorb: readonly string[] }[]
   readonly warnings: readonly string[]
   /** The same as a table, for people. */
   readonly text: string
@@ -93,6 +96,7 @@ export async function previewPrune(
   const { now } = await parts.store.plans.due(0, options)
   const policies = createPolicies(parts.store, repository)
   const points: PointPreview[] = []
+  const merges: MergeChoice[] = []
   const told: string[] = []
   const tables: string[] = []
   for (const workload of await knownWorkloads(parts, repository, options)) {
@@ -103,8 +107,11 @@ export async function previewPrune(
     const decided = decideWorkload(catalog, policies.byPlan, now)
     for (const { point, keep, reasons } of decided.decisions)
       points.push({ workload, point: point.id, createdAt: isoTime(point.createdAt), keep, reasons })
+    const merged = decideMerges(catalog, decided.decisions, policies.byPlan)
+    merges.push(...merged)
     told.push(...decided.warnings.map((warning: RetentionWarning) => `${key}: ${warning.message}`))
-    tables.push(`${key}\n${describeRetention(decided)}`)
+    const lines = merged.map(({ point, absorb }) => `${point} will be merged with ${absorb.join(', ')}: then they go too.`)
+    tables.push([key, describeRetention(decided), ...lines].join('\n'))
   }
-  return { points, warnings: [...policies.warnings, ...told], text: tables.join('\n\n') }
+  return { points, merges, warnings: [...policies.warnings, ...told], text: tables.join('\n\n') }
 }

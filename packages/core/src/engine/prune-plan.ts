@@ -1,14 +1,28 @@
 import { HoldfastError } from '../spec/errors.ts'
 import type { Catalog, ManifestRef } from '../spec/store.ts'
-import { type PointView, pointsOf, referenceOf, sameReference } from './catalog-view.ts'
+import { chainOf, foldersInUse, type PointView, pointsOf, referenceOf } from './catalog-view.ts'
 
 /** Numbers below the one that is the point, of points that stay: a merge has left them. Those of a point that a run reads or writes wait for it. Pure. */
 export function supersededNumbers(catalog: Catalog, going: ReadonlySet<string>): readonly ManifestRef[] {
-  const used = new Set(catalog.inUse.map(({ folder }) => folder))
+  const used = foldersInUse(catalog)
   return pointsOf(catalog).flatMap(({ current, rows }) => {
     if (rows.length === 1 || going.has(current.pointId) || used.has(current.folder)) return []
     return rows.filter((row) => row !== current).map(referenceOf)
   })
+}
+
+/**
+ * What must stay because of an old number that stays: when what took its place is not whole, it may be all there is of its point. `broken`: folders of such points.
+ * Pure.
+ */
+export function neededByOld(catalog: Catalog, broken: ReadonlySet<string>): ReadonlySet<string> {
+  const points = pointsOf(catalog)
+  const parents = points.filter(({ current }) => broken.has(current.folder)).flatMap(({ rows }) => rows.flatMap((row) => row.parents))
+  return new Set(parents.flatMap((parent) => chainIds(points, parent)))
+}
+
+function chainIds(points: readonly PointView[], id: string): readonly string[] {
+  return chainOf(points, id)?.map(({ current }) => current.pointId) ?? [id]
 }
 
 /** What is to be condemned: every number of every point that was named. Pure. */
@@ -46,7 +60,7 @@ function refuseNeeded(
     throw needed(pointId, `it is held until ${new Date(flags.holdUntil).toISOString()}`)
   const child = children.get(pointId)?.find((each) => !wanted.has(each.current.pointId))
   if (child) throw needed(pointId, `point ${child.current.pointId} builds on it`)
-  const inUse = catalog.inUse.some((used) => used.folder === folder || point.rows.some((row) => sameReference(row, used)))
+  const inUse = foldersInUse(catalog).has(folder)
   if (inUse) {
     throw new HoldfastError('IN_USE', `Point ${pointId} is being read or written by a run.`, {
       remedy: 'Wait until that run has ended, then prune again.',

@@ -9,7 +9,7 @@ import {
 } from '../retention/index.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Catalog, Store } from '../spec/store.ts'
-import { type PointView, pointsOf } from './catalog-view.ts'
+import { foldersInUse, type PointView, pointsOf } from './catalog-view.ts'
 import { errorText } from './error-text.ts'
 import { storedPlan } from './plans.ts'
 
@@ -65,7 +65,10 @@ export function createPolicies(store: Store, repository: string): Policies {
   }
 }
 
-/** A repository that the plan does not name held its points before: they follow the plan as it is now. */
+/**
+ * A repository that the plan does not name held its backups before: they follow the plan as it is now. What somebody has copied there by hand stays: no plan
+ * says anything of it.
+ */
 function retentionIn(plan: BackupPlan, repository: string): RetentionPolicy | undefined {
   const copied = plan.copy?.find((each) => each.repository === repository)
   return copied ? copied.retention : plan.retention
@@ -93,7 +96,7 @@ export function decideWorkload(catalog: Catalog, policies: ReadonlyMap<string, R
 }
 
 function retentionPoints(catalog: Catalog, views: readonly PointView[]): ReadonlyMap<string, RetentionPoint> {
-  const used = new Set(catalog.inUse.map(({ folder }) => folder))
+  const used = foldersInUse(catalog)
   const points = new Map<string, RetentionPoint>()
   // Oldest first: whether a point is good depends on what it builds on.
   for (const { current } of views.toReversed()) {

@@ -8,8 +8,9 @@ import { createReading } from '../transfer/index.ts'
 import { softwareName, softwareVersion } from '../version.ts'
 import type { Attempt } from './attempt.ts'
 import { type Success, writtenSuccess } from './finish.ts'
-import { type EngineParts, repositoryNamed } from './parts.ts'
+import { cleanUp, type EngineParts, repositoryNamed } from './parts.ts'
 import { type Survey, surveyFolder } from './point-folder.ts'
+import { runRequest } from './requests.ts'
 
 // What merge and copy share: a point that exists is written once more, under a number of its own.
 
@@ -54,6 +55,27 @@ export async function adoptWritten(
   return writtenSuccess(reference, manifest)
 }
 
+/**
+ * Runs `body`; when it fails because of what is stored, a verification of that point follows, which finds all of it and sets the point aside. Without it nobody
+ * would know, and increments would be built on it.
+ */
+export async function verifiedOnDamage<Result>(
+  parts: EngineParts,
+  attempt: Attempt,
+  { repository, point }: { readonly repository: string; readonly point: string },
+  body: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await body()
+  } catch (error) {
+    if (codeOf(error) !== 'CHECKSUM_MISMATCH' && codeOf(error) !== 'POINT_DAMAGED' && codeOf(error) !== 'IMAGE_DAMAGED') throw error
+    const request = runRequest(parts, `${attempt.run.key}/verify`, { operation: 'verify', repository, points: [point], mode: 'full' })
+    const { planId, priority } = attempt.run
+    await cleanUp(parts, (options) => parts.store.runs.create([{ ...request, ...(planId !== undefined && { planId }), priority }], options))
+    throw error
+  }
+}
+
 interface Rewritten {
   readonly by: 'merge' | 'copy'
   readonly target: ManifestRef
@@ -61,16 +83,23 @@ interface Rewritten {
   readonly repositoryId: string
   /** The point as it was read. */
   readonly from: Manifest
+  /** Its place among the points where it is written; a merge keeps the one it has. */
+  readonly sequence?: number
   readonly items: readonly ManifestItem[]
 }
 
 /** The same point, but for where and how it is stored. */
-export function rewrittenManifest(parts: EngineParts, attempt: Attempt, { by, target, repositoryId, from, items }: Rewritten): Manifest {
+export function rewrittenManifest(
+  parts: EngineParts,
+  attempt: Attempt,
+  { by, target, repositoryId, from, sequence, items }: Rewritten,
+): Manifest {
   const storedIn = (manifest: Pick<Manifest, 'items'>) => fileEntriesOf(manifest).reduce((total, { size }) => total + size, 0)
   return {
     ...from,
     repositoryId,
     number: target.number,
+    sequence: sequence ?? from.sequence,
     parents: Object.fromEntries(
       items.flatMap((item) => (item.type === 'disk' && item.parent !== undefined ? [[item.disk.key, item.parent]] : [])),
     ),

@@ -94,11 +94,26 @@ describe('plan', () => {
     )
     expect(refusal({ ...plan, chain: { fullEvery: '0s' } }).message).toContain('for nothing but full backups write maxIncrementals: 0')
     expect(refusal({ ...plan, chain: { fullEvery: '1w' } }).message).toContain('chain.fullEvery is "1w"')
-    expect(refusal({ ...plan, chain: { fullOn: { weekday: 'Sunday' } } }).message).toContain('chain.fullOn')
-    expect(refusal({ ...plan, chain: { fullOn: { monthDay: 32 } } }).message).toContain('chain.fullOn')
-    expect(refusal({ ...plan, chain: { fullOn: { weekday: 'sunday', monthDay: 1 } } }).message).toContain('chain.fullOn')
-    expect(refusal({ ...plan, chain: { fullOn: {} } }).message).toContain('chain.fullOn')
     expect(refusal({ ...plan, chain: { maxIncremental: 3 } }).remedy).toContain('Did you mean "maxIncrementals"?')
+  })
+  it('tells what is wrong with the day of a full backup, and which days there are', () => {
+    const ofDay = (fullOn: unknown) => refusal({ ...plan, chain: { fullOn } })
+    const allowed = '"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"'
+    expect(ofDay({ weekday: 'Sunday' })).toMatchObject({
+      message: `plan "nightly": chain.fullOn.weekday is "Sunday"; allowed: ${allowed}`,
+      remedy: 'Did you mean "sunday"?',
+    })
+    for (const monthDay of [0, 32, 1.5, 'first'])
+      expect(ofDay({ monthDay }).message).toContain(
+        `chain.fullOn.monthDay is ${JSON.stringify(monthDay)}: expected a day of the month, 1 to 31, or "last"`,
+      )
+    expect(ofDay({ weekday: 'sunday', monthDay: 1 }).message).toContain(
+      'chain.fullOn is an object: it has weekday and monthDay; say only one',
+    )
+    expect(ofDay({ zone: 'UTC' }).message).toContain('expected { weekday: "sunday" } or { monthDay: 1 }')
+    expect(ofDay({ weekday: 'sunday', zone: 'Europe/Berln' }).message).toContain('chain.fullOn.zone is "Europe/Berln"')
+    expect(ofDay({ weekdays: 'sunday' }).remedy).toContain('Did you mean "weekday"?')
+    expect(ofDay('sunday').message).toContain('chain.fullOn is "sunday"; expected object')
   })
   it('takes the day of a full backup in the zone of its schedule, unless it says another', () => {
     const schedule = { type: 'simple', every: 'day', at: '00:30', zone: 'Europe/Berlin' }

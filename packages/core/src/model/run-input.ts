@@ -68,6 +68,8 @@ export interface PruneInput {
   readonly retention?: true
   /** With `retention`: only this one's. */
   readonly workload?: WorkloadRef
+  /** With `retention`: no point goes, only old numbers that a merge has left. */
+  readonly replaced?: true
 }
 
 /** Writes disks of a point anew so that they need less of what they build on: under a new number, deleting nothing. */
@@ -153,6 +155,7 @@ const schemas = {
     points: z.array(pointIdSchema).min(1, 'name at least one point').exactOptional(),
     retention: z.literal(true).exactOptional(),
     workload: workloadRefSchema.exactOptional(),
+    replaced: z.literal(true).exactOptional(),
   }) satisfies z.ZodType<PruneInput>,
   merge: z.strictObject({
     operation: z.literal('merge'),

@@ -89,11 +89,15 @@ function damageOf(state: NumberState, folder: string, number: number): Omit<Find
   }
 }
 
-/** An empty manifest whose files are still there, and that no other manifest names: given up and not yet cleared away, or cut to nothing by damage. */
+/**
+ * An empty manifest whose files are still there, and that no other manifest names: given up and not yet cleared away, or cut to nothing by damage. Below a live
+ * number it is what a merge has left, and being deleted: the point needs it no more.
+ */
 function emptied(folder: string, dead: readonly number[], live: readonly Manifest[], seen: SeenFolder): readonly Finding[] {
   const named = new Set(live.flatMap(filesOfManifest).map((path) => Number.parseInt(path, 10)))
+  const newest = Math.max(0, ...live.map(({ number }) => number))
   return dead
-    .filter((number) => seen.withFiles.has(number) && !named.has(number))
+    .filter((number) => number > newest && seen.withFiles.has(number) && !named.has(number))
     .map((number) => {
       const file = manifestPath(folder, number)
       const message = `${file} is empty, but its files are still there: a backup that was given up, a point that is being deleted, or damage`

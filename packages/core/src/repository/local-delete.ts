@@ -151,7 +151,11 @@ export async function localAlias(
   if ((await linkAt(folder, path)) === link) return await folder.syncUp(folderOf(path))
   const mark = random()
   const record = joinPath(folderOf(target), aliasRecordName(nameOf(target), mark))
-  await fileSystem.symlink(relative(folderOf(target), path), folder.at(record))
+  await fileSystem.symlink(relative(folderOf(target), path), folder.at(record)).catch((error: unknown) => {
+    const refused = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '')
+    if (refused) throw new HoldfastError('UNSUPPORTED', `the file system of ${folder.root} has no symbolic links`, { cause: error })
+    throw error
+  })
   await folder.syncUp(folderOf(target))
   const temporary = joinPath(folderOf(path), `.${nameOf(path)}~${mark}`)
   await fileSystem.symlink(link, folder.at(temporary))

@@ -12,6 +12,7 @@ export const warningCodes = {
   FUTURE_POINT: 'A point carries a time that has not come yet: it is kept, and counts for no rule of retention.',
   FUZZY: 'The workload was written while it was read: its files may be from different moments.',
   LISTENER_FAILED: 'In the log only: a listener of the application threw. The others were called all the same.',
+  MERGE_NOT_WHOLE: 'Files of a merged point are missing: its old number, and what that builds on, is not deleted. Verify the point.',
   NOTIFICATION_DROPPED: 'A notification could not be delivered for 7 days and is given up. The log names it.',
   NOTIFIER_FAILED: 'A notifier cannot deliver. What it was to be told is kept and sent again; this is told once, until it works again.',
   NO_GOOD_POINT: 'A workload has no good point, so retention deletes nothing of it.',

@@ -28,6 +28,24 @@ export async function answerOf(response: IncomingMessage): Promise<Answer> {
   return { status, text: text.slice(0, shownCharacters).trim() }
 }
 
+/** The same answer, where it repeats what the request carried: a proxy may show the whole address, or a header. Words of three letters are no secret. */
+export function withoutSecrets({ status, text }: Answer, url: URL, headers: { readonly [name: string]: string }): Answer {
+  const parts = [url.search.slice(1), ...url.searchParams.values(), url.username, url.password, ...Object.values(headers)]
+  const secrets = parts.flatMap((part) => [part, decodeURIComponentSafely(part)]).filter((part) => part.length > 3)
+  const masked = [...new Set(secrets)]
+    .sort((one, other) => other.length - one.length)
+    .reduce((left, secret) => left.replaceAll(secret, '***'), text)
+  return { status, text: masked }
+}
+
+function decodeURIComponentSafely(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** The error for another answer than 2xx. `shown`: the address without its secrets. */
 export function refusal(shown: string, { status, text }: Answer): HoldfastError {
   const denied = status === 401 || status === 403

@@ -226,16 +226,31 @@ describe('a PUT that fails', () => {
     })
   })
 
-  it('because the connection breaks, or there is none, can be tried again, and closes the body', async () => {
+  it('because the connection breaks can be tried again, and closes the body', async () => {
     const address = await listening((request) => void request.once('data', () => request.socket.destroy()))
     const body = lending(content, 70_000)
-    await expect(httpPut(address, body, options)).rejects.toMatchObject({ code: 'PROVIDER_FAILED', retryable: true })
-    expect(body.closed).toBe(1)
-    await expect(httpPut('http://127.0.0.1:1/disk', lending(content, 70_000), options)).rejects.toMatchObject({
+    await expect(httpPut(address, body, options)).rejects.toMatchObject({
       code: 'PROVIDER_FAILED',
       retryable: true,
-      message: expect.stringContaining('ECONNREFUSED'),
+      message: expect.stringContaining('the connection broke'),
     })
+    expect(body.closed).toBe(1)
+  })
+
+  it.each(['http', 'https'])('because nobody answers at the address says so, and does not open the body (%s)', async (protocol) => {
+    const body = lending(content, 70_000)
+    const opened: string[] = []
+    const open: PutBody['open'] = (call) => {
+      opened.push('opened')
+      return body.open(call)
+    }
+    await expect(httpPut(`${protocol}://me:${secret}@127.0.0.1:1/disk`, { ...body, open }, options)).rejects.toMatchObject({
+      code: 'PROVIDER_FAILED',
+      retryable: true,
+      message: `PUT ${protocol}://127.0.0.1:1/disk: nobody answers at 127.0.0.1:1 (ECONNREFUSED)`,
+      details: { code: 'ECONNREFUSED' },
+    })
+    expect(opened).toEqual([])
   })
 
   it('because it is aborted is cut, rejects with the reason and closes the body', async () => {
@@ -288,4 +303,24 @@ describe('a PUT that fails', () => {
       expect(JSON.stringify([message, remedy, details, String(cause)])).not.toContain(secret)
     }
   })
+})
+
+it('shows no secret that the server repeats: neither the query, nor user and password, nor a header', async () => {
+  const repeats: RequestListener = (request, response) =>
+    void response.writeHead(400).end(`bad request ${request.url} ${request.headers.authorization} ${request.headers['x-token']}`)
+  const address = new URL(`${await listening(repeats, repeats)}/disk?sig=${secret}%2F1&part=7`)
+  const body: PutBody = {
+    size: 3,
+    mediaType: 'application/octet-stream',
+    open: () =>
+      (async function* () {
+        yield Buffer.from('abc')
+      })(),
+  }
+  const error = await httpPut(address, body, {
+    ...options,
+    headers: { authorization: `Bearer ${secret}2`, 'x-token': `${secret}3` },
+  }).catch((cause: unknown) => cause)
+  expect(error).toMatchObject({ code: 'PROVIDER_FAILED', message: expect.stringContaining('bad request /disk?') })
+  expect(JSON.stringify([error, (error as Error).message])).not.toContain(secret)
 })

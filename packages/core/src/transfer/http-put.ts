@@ -4,7 +4,7 @@ import type { ByteStream, CallOptions } from '../spec/blocks.ts'
 import type { Clock } from '../spec/clock.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import { softwareName, softwareVersion } from '../version.ts'
-import { type Answer, answerOf, isGood, refusal } from './http-answer.ts'
+import { type Answer, answerOf, isGood, refusal, withoutSecrets } from './http-answer.ts'
 import { createScope, type Scope } from './scope.ts'
 
 /** Bytes to send: a disk in a format, or anything else of this shape. */
@@ -35,10 +35,13 @@ export interface PutResult {
 /** So long a server may take to say that it wants the bytes, milliseconds: many never do. RFC 9110, section 10.1.1. */
 const continueMs = 1000
 
+/** Nothing has come there: nobody has taken the connection. */
+const unansweredCodes: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])
+
 /**
  * Sends bytes with one HTTP PUT, `Content-Length` exact when the length is known, with no more in memory than the chunk that is on its way. It resolves when the server has
  * answered 2xx to all of it. When the bytes end in an error, the connection is cut in the middle of the body, so that no server takes a part for the whole.
- * The server is asked first whether it wants them (`Expect: 100-continue`). Redirects are not followed. User and password may be part of the address; errors
+ * The server is asked first whether it wants them (`Expect: 100-continue`), and the body is opened only when there is a connection. Redirects are not followed. User and password may be part of the address; errors
  * show neither them nor its query. Sent once: whether to try again is up to the caller. Abort cuts the connection; what the server makes of that is not known.
  * @throws INVALID_OPTIONS: no http or https address. ACCESS_DENIED (401, 403) and PROVIDER_FAILED: another answer than 2xx, with its status and the
  * first 200 characters of what it says, or a broken connection. STALLED. INTERNAL: another length than announced. What the body throws passes as it is;
@@ -52,9 +55,10 @@ export async function httpPut(address: string | URL, body: PutBody, options: Put
   let closed: Promise<void> | undefined
   try {
     if (scope.failure !== undefined) throw scope.failure
-    const { request, wanted, answer, ...sending } = openRequest(url, shown, headersOf(body, options), scope)
+    const { request, connected, wanted, answer, ...sending } = openRequest(url, shown, headersOf(body, options), scope)
     closed = sending.closed
     try {
+      await scope.race(connected)
       await scope.race(soon([wanted, answer], clock, scope))
       const bytes = await sendAll(request, body, scope)
       const { status } = await scope.race(answer)
@@ -98,6 +102,7 @@ function headersOf({ size, mediaType }: PutBody, { headers }: PutOptions): { rea
 
 interface Sending {
   readonly request: ClientRequest
+  readonly connected: Promise<void>
   /** The server has said that it wants the bytes. */
   readonly wanted: Promise<void>
   /** It has answered 2xx; any other answer ends the scope. */
@@ -118,6 +123,9 @@ function requestTo(url: URL, shown: string, headers: { readonly [name: string]: 
 /** A broken connection and a refusal end the scope, also while bytes are on their way. */
 function openRequest(url: URL, shown: string, headers: { readonly [name: string]: string }, scope: Scope): Sending {
   const request = requestTo(url, shown, headers, scope)
+  const connected = new Promise<void>((resolve) =>
+    request.once('socket', (socket) => socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', resolve)),
+  )
   const wanted = new Promise<void>((resolve) => request.once('continue', resolve))
   const closed = new Promise<void>((resolve) => request.once('close', resolve))
   let answered = false
@@ -131,19 +139,20 @@ function openRequest(url: URL, shown: string, headers: { readonly [name: string]
       }
       // A server that refuses closes the connection too. What it says counts.
       answered = true
-      scope.fail(refusal(shown, await answerOf(response)))
+      scope.fail(refusal(shown, withoutSecrets(await answerOf(response), url, headers)))
     })
   })
   const brokenBy = (cause?: Error) => {
-    if (!answered) scope.fail(broken(shown, cause))
+    if (!answered) scope.fail(broken(url, shown, cause))
   }
   request.on('error', brokenBy).once('close', () => brokenBy())
-  return { request, wanted, answer, closed }
+  return { request, connected, wanted, answer, closed }
 }
 
-function broken(shown: string, cause?: Error): HoldfastError {
+function broken({ host }: URL, shown: string, cause?: Error): HoldfastError {
   const code = codeOf(cause)
-  return new HoldfastError('PROVIDER_FAILED', `PUT ${shown}: the connection broke${code === undefined ? '' : ` (${code})`}`, {
+  const what = code !== undefined && unansweredCodes.has(code) ? `nobody answers at ${host}` : 'the connection broke'
+  return new HoldfastError('PROVIDER_FAILED', `PUT ${shown}: ${what}${code === undefined ? '' : ` (${code})`}`, {
     remedy: 'Check that the server runs and can be reached, and has room; then send it again.',
     ...(cause !== undefined && { cause }),
     details: { address: shown, ...(code !== undefined && { code }) },

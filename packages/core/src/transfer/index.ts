@@ -2,6 +2,7 @@ export { type BackupSinkContext, createBackupSink, type OpenSink, type StoredIte
 export type { BaseDisk } from './blocks-item.ts'
 export { copyStream } from './copy-stream.ts'
 export { createProgressMeter, type Progress, type ProgressMeter, type ProgressMeterOptions } from './progress-meter.ts'
+export { putFile } from './put-file.ts'
 export { createReading } from './reading.ts'
 export { createRestoreSource, type RestoreSourceContext } from './restore-source.ts'
 export { type Rewrite, rewriteDisk } from './rewrite-disk.ts'

@@ -37,6 +37,7 @@ interface Opened extends AsyncDisposable {
 export async function rewriteDisk(rewrite: Rewrite, callOptions: CallOptions): Promise<DiskItem> {
   const { layers, rest, reading, target, names } = rewrite
   const { entry } = layers[0] as Layer
+  refuseHiddenTail(rewrite)
   const scope = reading.scope(`disk ${entry.disk.name}`, callOptions)
   try {
     await using opened = await openLayers(rewrite, scope)
@@ -66,6 +67,16 @@ export async function rewriteDisk(rewrite: Rewrite, callOptions: CallOptions): P
   } finally {
     scope.close()
   }
+}
+
+/** What a smaller disk has cut off does not come back when it grows: no backup builds a smaller disk on a larger one, so this is damage or somebody else's chain. */
+function refuseHiddenTail({ layers, rest: [parent] }: Rewrite): void {
+  const smallest = Math.min(...layers.map(({ entry }) => entry.disk.size))
+  if (parent === undefined || parent.entry.disk.size <= smallest) return
+  throw new HoldfastError(
+    'UNSUPPORTED',
+    `disk ${parent.entry.disk.key}: a layer of ${smallest} bytes builds on one of ${parent.entry.disk.size}`,
+  )
 }
 
 async function openLayers({ layers, reading }: Rewrite, scope: Scope): Promise<Opened> {

@@ -136,13 +136,14 @@ function turnOf(hook: CallHook): Turn {
 export async function openEngine(folder: string, node: string, provider: Provider, hook?: CallHook, system = 'crash'): Promise<Engine> {
   const { catalog, repository: root, offsite } = pathsOf(folder)
   const observed = <T extends object>(seam: string, target: T): T => (hook ? observeCalls(target, hook, { seam }) : target)
-  const local = (root: string) =>
-    observed('repository', localRepository({ folder: root, fileSystem: observed('file-system', nodeFileSystem()) }))
+  // Seams of their own: a point is named by its seam and how often it was passed.
+  const local = (root: string, of: string) =>
+    observed(`${of}repository`, localRepository({ folder: root, fileSystem: observed(`${of}file-system`, nodeFileSystem()) }))
   return createEngine({
     name: node,
     system,
     store: observed('store', sqlite({ file: catalog, hostName: 'host' })),
-    repositories: { main: local(root), ...(existsSync(offsite) && { offsite: local(offsite) }) },
+    repositories: { main: local(root, ''), ...(existsSync(offsite) && { offsite: local(offsite, 'offsite-') }) },
     providers: { p: hook ? observeProvider(provider, hook) : provider },
     // Who is interrupted has a short lease, so that nobody waits for it. Who recovers does not race it: several of them share a busy machine.
     leaseMs: hook ? 200 : 2000,

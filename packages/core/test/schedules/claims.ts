@@ -22,8 +22,8 @@ export interface Claims {
   won(process: Process, from: Cursor, next: number | null, requests: readonly RunRequest[], state: () => StoreView): void
   /** A cursor was set back: a clock was ahead. What it passes again has been claimed before. */
   setBack(plan: string, due: number): void
-  /** The database is another one. */
-  forget(): void
+  /** The database is another one: an older copy of itself, or `empty`, and then plans begin anew. */
+  forget(how: { readonly empty: boolean }): void
   /** Due times that got neither a run nor a word because the process that had claimed them died before it could say so. */
   unexplained(): number
 }
@@ -81,7 +81,8 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
       open.push({ process, failuresBefore: process.failures, plan: planId, passed, first })
     },
     setBack: (plan, due) => void cursors.set(plan, due),
-    forget() {
+    forget({ empty }) {
+      if (empty) begins.clear()
       cursors.clear()
       claimed.clear()
       open = []

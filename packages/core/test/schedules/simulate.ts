@@ -243,7 +243,7 @@ async function databaseDisaster(game: Game): Promise<boolean> {
   world.platform.arriveLate()
   world.say(`DATABASE ${disaster}`)
   world.coverage.add(`database ${disaster}`)
-  world.timed?.claims.forget()
+  world.timed?.claims.forget({ empty: disaster === 'lost' })
   for (const run of stateOf(world.store).runs.values()) {
     const final = run.state !== 'queued' && run.state !== 'running'
     if (!final || disaster === 'rolled back') game.orders.exempt.add(run.key)

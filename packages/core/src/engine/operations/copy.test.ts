@@ -76,6 +76,8 @@ describe('copy', () => {
   it('refuses a copy beside itself, points that are not there, and what is damaged where it is', async () => {
     const { engine, ids, workload, repository } = await chainWorld(2)
     await expect(engine.copy({ from: 'main', repository: 'main', workload })).rejects.toMatchObject({ code: 'INVALID_OPTIONS' })
+    const nobody = { provider: 'p', id: 'misspelt' }
+    await expect(engine.copy({ from: 'main', repository: 'offsite', workload: nobody })).rejects.toMatchObject({ code: 'NOT_FOUND' })
     const points = ['20200101T000000Z-0123456789abcdef']
     await expect(engine.copy({ from: 'main', repository: 'offsite', workload, points })).rejects.toMatchObject({ code: 'NOT_FOUND' })
     for await (const { path, size } of repository.list('', { signal })) {
@@ -100,7 +102,7 @@ describe('a plan that copies', () => {
     const { clock, platform, make, runs, close } = planWorld('ovirtLike', ['offsite'])
     const machine = platform.addMachine('web')
     const copy = [{ repository: 'offsite', retention: { last: 3, chains: 'merge' as const } }]
-    const engine = await make({ web: nightly(machine, { retention: { last: 1 }, copy }) })
+    const engine = await make({ web: nightly(machine, { retention: { last: 1, chains: 'merge' }, copy }) })
     await clock.runUntil(engine.runDue())
     const random = seededRandom(3)
     for (let days = 0; days < 6; days++) {
@@ -109,6 +111,8 @@ describe('a plan that copies', () => {
       await clock.runUntil(engine.runDue())
     }
     expect(await engine.points({ repository: 'offsite' })).toHaveLength(3)
+    // The copies have read them, and yet nothing more stays than the plan says.
+    expect(await engine.points({ repository: 'main' })).toHaveLength(1)
     const { findings } = await clock.runUntil(Promise.resolve(engine.verify({ repository: 'offsite' })))
     expect(findings).toEqual([])
     expect((await runs()).filter(({ state }) => state === 'failed')).toEqual([])

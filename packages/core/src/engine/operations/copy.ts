@@ -10,17 +10,18 @@ import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import { bytesOf } from '../../spec/helpers/index.ts'
 import type { Catalog, ManifestRef } from '../../spec/store.ts'
 import { layersOf } from '../../transfer/disk-layers.ts'
-import { copyStream, rewriteDisk, sha256SumsOf } from '../../transfer/index.ts'
+import { copyStream, putFile, rewriteDisk, sha256SumsOf } from '../../transfer/index.ts'
 import type { Attempt } from '../attempt.ts'
 import { type ChainLink, readChain } from '../base-chain.ts'
-import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
+import { chainOf, highestSequence, isGood, type PointView, pointsOf, referenceOf } from '../catalog-view.ts'
 import { commit } from '../commit.ts'
 import { copyChoices, namedChoices } from '../copy-choices.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { requireOwnership, requireRepository } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
+import { changeFlags } from '../point-flags.ts'
 import { createPolicies } from '../retention-decisions.ts'
-import { adoptWritten, readingOf, rewrittenManifest, surveyPoint } from '../rewriting.ts'
+import { adoptWritten, readingOf, rewrittenManifest, surveyPoint, verifiedOnDamage } from '../rewriting.ts'
 import { syncWorkload } from './rescan.ts'
 
 const looks = 5
@@ -32,6 +33,10 @@ interface Ground {
   readonly from: readonly [ChainLink, ...ChainLink[]]
   /** Points where it goes that it may build on, by their ids, with all that those build on. */
   readonly there: ReadonlyMap<string, Manifest>
+  /** Sequences are counted in each repository for itself. */
+  readonly sequence: number
+  /** It was there and set aside: its new files are read and compared on the way. */
+  readonly replacesBad: boolean
 }
 
 /**
@@ -44,13 +49,21 @@ export async function copy(parts: EngineParts, attempt: Attempt, input: CopyInpu
   const { repositoryId } = await requireOwnership(parts, input.repository, options)
   const ground = await aimAtCopy(parts, attempt, input, repositoryId, options)
   if ('success' in ground) return ground.success
-  const { target, from } = ground
+  const { target, from, sequence, replacesBad } = ground
   const current = from[0].manifest
   attempt.meter.step(`copying ${current.point}`)
   const items: ManifestItem[] = []
-  for (const item of current.items) items.push(await copyItem(parts, attempt, input, ground, item))
-  await putSums(parts, target, items, options)
-  return await commit(parts, attempt, target, rewrittenManifest(parts, attempt, { by: 'copy', target, repositoryId, from: current, items }))
+  const where = { repository: input.from, point: current.point }
+  for (const item of current.items)
+    items.push(await verifiedOnDamage(parts, attempt, where, () => copyItem(parts, attempt, input, ground, item)))
+  await putSums(parts, attempt, input, target, items)
+  if (replacesBad) await changeFlags(parts, target, { quarantine: null, verifiedAt: null }, options)
+  return await commit(
+    parts,
+    attempt,
+    target,
+    rewrittenManifest(parts, attempt, { by: 'copy', target, repositoryId, from: current, sequence, items }),
+  )
 }
 
 /** Saves target and reads. What was condemned or has come since it was looked up is looked up again. */
@@ -65,13 +78,18 @@ async function aimAtCopy(
   for (let look = 1; ; look++) {
     const source = pointsOf(await parts.store.points.catalog(input.from, workload, options))
     const catalog = await parts.store.points.catalog(input.repository, workload, options)
+    if (source.length === 0 && catalog.points.length === 0)
+      throw new HoldfastError('NOT_FOUND', `There is no point of ${workload} in repository "${input.from}".`, {
+        remedy: `List the points with engine.points({ repository: "${input.from}" }); of a repository that another catalog owns, rescan first.`,
+      })
     const point = await nextPoint(parts, attempt, input, source, catalog, options)
     if (!point) return { success: nothingToDo(input) }
     const { folder, pointId } = point.current
     const { committed, next } = await surveyPoint(parts, catalog, { repository: input.repository, folder }, options)
     if (committed?.manifest.rewritten?.runKey === attempt.run.key)
       return { success: await adoptWritten(parts, attempt, committed, options) }
-    if (committed) {
+    const isBad = pointsOf(catalog).some(({ current }) => current.pointId === pointId)
+    if (committed && !isBad) {
       // The database may be a copy of yesterday: what lies there is read, and then nothing needs to be copied.
       if (look >= looks) throw new HoldfastError('NUMBER_TAKEN', `"${input.repository}" holds ${folder} already, or it is being deleted.`)
       attempt.warn('CATALOG_BEHIND', `The catalog did not know ${folder} in "${input.repository}".`)
@@ -91,7 +109,13 @@ async function aimAtCopy(
     const links = await readChain(parts, base, options)
     if (first && links) {
       const there = new Map(links.map(({ manifest }) => [manifest.point, manifest]))
-      return { target: { repository: input.repository, folder, number: next }, from: [first, ...rest], there }
+      return {
+        target: { repository: input.repository, folder, number: next },
+        from: [first, ...rest],
+        there,
+        sequence: highestSequence(catalog) + 1,
+        replacesBad: isBad,
+      }
     }
     if (look >= looks) throw new HoldfastError('POINT_DAMAGED', `${folder} is not copied: a manifest of its chain is not there.`)
   }
@@ -125,7 +149,7 @@ async function nextPoint(
       remedy: 'List the points, then name them by their ids.',
     })
   }
-  return namedChoices(source, there, input.points)[0]
+  return input.turn > input.points.length ? undefined : namedChoices(source, there, input.points)[0]
 }
 
 function nothingToDo({ repository }: CopyInput): Success {
@@ -156,10 +180,21 @@ function copyReason({ reason }: DiskItem, layers: number): string {
   return layers === 1 ? reason : `copied together with ${layers === 2 ? 'the point' : `the ${layers - 1} points`} before it`
 }
 
-async function putSums(parts: EngineParts, target: ManifestRef, items: readonly ManifestItem[], options: CallOptions): Promise<void> {
+async function putSums(
+  parts: EngineParts,
+  attempt: Attempt,
+  input: CopyInput,
+  target: ManifestRef,
+  items: readonly ManifestItem[],
+): Promise<void> {
   const content = sha256SumsOf(items, target.number)
   if (content === undefined) return
   const bytes = Buffer.from(content)
-  const path = `${target.folder}/${target.number}/${sumsFileName}`
-  await repositoryNamed(parts, target.repository).put(path, bytesOf(bytes), { ...options, size: bytes.length, ifAbsent: true })
+  const scope = readingOf(parts, attempt, input.from).scope(sumsFileName, { signal: attempt.signal })
+  try {
+    const to = { ...target, repository: repositoryNamed(parts, input.repository) }
+    await putFile(to, sumsFileName, bytesOf(bytes), scope, bytes.length)
+  } finally {
+    scope.close()
+  }
 }

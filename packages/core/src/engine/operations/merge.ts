@@ -15,7 +15,8 @@ import { commit } from '../commit.ts'
 import { plainResult, type Success } from '../finish.ts'
 import { requireOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
-import { adoptWritten, readingOf, rewrittenManifest, surveyPoint } from '../rewriting.ts'
+import { changeFlags } from '../point-flags.ts'
+import { adoptWritten, readingOf, rewrittenManifest, surveyPoint, verifiedOnDamage } from '../rewriting.ts'
 import { syncWorkload } from './rescan.ts'
 
 const looks = 5
@@ -53,9 +54,13 @@ export async function merge(parts: EngineParts, attempt: Attempt, input: MergeIn
     attempt.meter.step(`merging ${disk.name} with ${each.layers.length - 1} older ${each.layers.length === 2 ? 'point' : 'points'}`)
     const names = { file: basename(file.path), sums: basename(sums.path) }
     const rewrite = { ...each, reading, names, reason: mergeReason(each), target: { ...target, repository } }
-    rewritten.set(each.disk, { ...(await rewriteDisk(rewrite, options)), replaces: [...replaces, file.path] })
+    const where = { repository: input.repository, point: input.point }
+    const made = await verifiedOnDamage(parts, attempt, where, () => rewriteDisk(rewrite, options))
+    rewritten.set(each.disk, { ...made, replaces: [...replaces, file.path] })
   }
   if (rewritten.size === 0) return nothingToDo(input, current)
+  // What was read of the point as it was says nothing of its new files.
+  await changeFlags(parts, target, { verifiedAt: null }, options)
   const items = current.items.map((item) => (item.type === 'disk' ? (rewritten.get(item) ?? item) : item))
   return await commit(
     parts,

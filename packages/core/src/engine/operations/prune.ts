@@ -15,7 +15,7 @@ import { requireOwnership } from '../ownership.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
-import { needed, planPrune, supersededNumbers } from '../prune-plan.ts'
+import { needed, neededByOld, planPrune, supersededNumbers } from '../prune-plan.ts'
 import { quickCheck } from '../quick-check.ts'
 import { runRequest } from '../requests.ts'
 import { createPolicies, decideWorkload, type WorkloadDecisions } from '../retention-decisions.ts'
@@ -86,7 +86,12 @@ async function condemnNamed(
     })
   }
   for (const workload of workloads) {
-    const plan = async (catalog: Catalog) => ({ going: planPrune(catalog, wanted, attempt.storeNow()), superseded: [] })
+    const plan = async (catalog: Catalog) => {
+      const { broken } = await replacedNumbers(parts, attempt, catalog, wanted, options)
+      const [old] = wanted.intersection(neededByOld(catalog, broken))
+      if (old !== undefined) throw needed(old, 'a point was merged, its new files are not whole, and its old ones build on it')
+      return { going: planPrune(catalog, wanted, attempt.storeNow()), superseded: [] }
+    }
     await condemn(parts, attempt, { repository, workload, plan }, options)
   }
 }
@@ -95,10 +100,10 @@ async function condemnNamed(
 async function condemnByRetention(
   parts: EngineParts,
   attempt: Attempt,
-  { repository, workload: only }: PruneInput,
+  { repository, workload: only, replaced }: PruneInput,
   options: CallOptions,
 ): Promise<RetentionChoice> {
-  requireTrustedClock(parts)
+  if (!replaced) requireTrustedClock(parts)
   const unreadable = new Set<string>()
   const reasons: { [point: string]: string } = {}
   const merges: MergeChoice[] = []
@@ -112,16 +117,18 @@ async function condemnByRetention(
       policies = createPolicies(parts.store, repository)
       await policies.learn(catalog, options)
       decided = decideWorkload(catalog, policies.byPlan, attempt.storeNow())
+      if (replaced) return { going: [], superseded: (await replacedNumbers(parts, attempt, catalog, new Set(), options)).superseded }
       merged = decideMerges(catalog, decided.decisions, policies.byPlan)
-      const going = goingOf(decided)
-      const superseded = await replacedNumbers(parts, attempt, catalog, going, options)
+      const wanted = goingOf(decided)
+      const { superseded, broken } = await replacedNumbers(parts, attempt, catalog, wanted, options)
+      const going = wanted.difference(neededByOld(catalog, broken))
       return { going: planPrune(catalog, going, attempt.storeNow()), superseded }
     }
     const isStillRight = () => policies.areCurrent(options)
     await condemn(parts, attempt, { repository, workload, plan, isStillRight, relearn: true }, options)
     for (const warning of policies.warnings) unreadable.add(warning)
     for (const warning of decided?.warnings ?? []) attempt.warn(warning.code, `${workload}: ${warning.message}`)
-    for (const { keep, point, reasons: why } of decided?.decisions ?? []) {
+    for (const { keep, point, reasons: why } of replaced ? [] : (decided?.decisions ?? [])) {
       if (keep) kept++
       else reasons[point.id] = why.join('; ')
     }
@@ -146,18 +153,19 @@ async function replacedNumbers(
   catalog: Catalog,
   going: ReadonlySet<string>,
   options: CallOptions,
-): Promise<readonly ManifestRef[]> {
+): Promise<{ readonly superseded: readonly ManifestRef[]; readonly broken: ReadonlySet<string> }> {
   const superseded = supersededNumbers(catalog, going)
-  const whole = new Set<string>()
+  const broken = new Set<string>()
   for (const { current } of pointsOf(catalog)) {
     if (!superseded.some(({ folder }) => folder === current.folder)) continue
     const repository = repositoryNamed(parts, current.repository)
     const seen = await readNumber(repository, referenceOf(current), options)
     const missing = seen.state === 'live' ? (await quickCheck(repository, seen.manifest, options).next()).value : undefined
-    if (seen.state === 'live' && missing === undefined) whole.add(current.folder)
-    else attempt.warn('POINT_DAMAGED', `${manifestPath(current.folder, current.number)} is not whole, so the number before it stays.`)
+    if (seen.state === 'live' && missing === undefined) continue
+    broken.add(current.folder)
+    attempt.warn('MERGE_NOT_WHOLE', `${manifestPath(current.folder, current.number)} is not whole, so the number before it stays.`)
   }
-  return superseded.filter(({ folder }) => whole.has(folder))
+  return { superseded: superseded.filter(({ folder }) => !broken.has(folder)), broken }
 }
 
 /** Ages and days are read from clocks: one that has jumped would delete what it makes look old. */
@@ -269,7 +277,8 @@ async function learnUnknown(
   options: CallOptions,
 ): Promise<boolean> {
   const { catalog, plan, ...where } = seen
-  const known = new Set([...catalog.points, ...catalog.inUse].map((each) => manifestPath(each.folder, each.number)))
+  const inUse = catalog.inUse.filter((each) => each.repository === where.repository)
+  const known = new Set([...catalog.points, ...inUse].map((each) => manifestPath(each.folder, each.number)))
   for (const home of new Set(plan.map(({ folder }) => folder.slice(0, folder.indexOf('/'))))) {
     const path = await unknownManifest(parts, { ...where, home }, known, options)
     if (path === undefined) continue
@@ -300,18 +309,22 @@ async function unknownManifest(
   return undefined
 }
 
+/** With the highest number of its point that the catalog knows. */
+type CondemnedRow = CatalogPoint & { readonly highest: number }
+
 /** Children before parents (rule children-first), the numbers of one point in ascending order (rule oldest-first). */
 async function condemnedRows(
   parts: EngineParts,
   repository: string,
   only: string | undefined,
   options: CallOptions,
-): Promise<readonly CatalogPoint[]> {
-  const rows: CatalogPoint[] = []
+): Promise<readonly CondemnedRow[]> {
+  const rows: CondemnedRow[] = []
   for await (const workload of parts.store.points.workloads(repository, options)) {
     if (only !== undefined && workload !== only) continue
     const catalog = await parts.store.points.catalog(repository, workload, options)
-    rows.push(...catalog.points.filter((row) => row.condemned))
+    const highest = (folder: string) => Math.max(...catalog.points.filter((row) => row.folder === folder).map(({ number }) => number))
+    for (const row of catalog.points) if (row.condemned) rows.push({ ...row, highest: highest(row.folder) })
   }
   return rows.sort((a, b) => b.sequence - a.sequence || a.number - b.number)
 }
@@ -320,7 +333,7 @@ async function condemnedRows(
 async function deleteRow(
   parts: EngineParts,
   attempt: Attempt,
-  row: CatalogPoint,
+  row: CondemnedRow,
   options: CallOptions,
 ): Promise<{ readonly live: boolean; readonly bytes: number }> {
   await requireOwnership(parts, row.repository, options)
@@ -329,7 +342,7 @@ async function deleteRow(
   const seen = await readNumber(repository, reference, options)
   if (seen.state !== 'dead') await repository.put(manifestPath(row.folder, row.number), bytesOf(new Uint8Array(0)), { ...options, size: 0 })
   await repository.sync(row.folder, options)
-  const { live, deletedBytes } = await removeDeadFiles(repository, reference, options, row.number)
+  const { live, deletedBytes } = await removeDeadFiles(repository, reference, options, row.highest)
   if (!live) await removeFlagFiles(repository, row.folder, options)
   await parts.store.points.forget(attempt.lease, [reference], options)
   return { live, bytes: deletedBytes }

@@ -49,7 +49,9 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
       if (found.length > 0) await requireStillThere(parts, input.repository, repositoryId, options)
       checked++
       findings.push(...found)
-      if (owner === 'us') await flagPoint(parts, attempt, point, found, input.mode, options)
+      // What builds on damage is no good point, although its own files are.
+      const isSpoiled = found.length === 0 && findings.some(({ affects }) => affects?.includes(point.current.pointId))
+      if (owner === 'us' && !isSpoiled) await flagPoint(parts, attempt, point, found, input.mode, options)
     }
   }
   if (left.size > 0) {
