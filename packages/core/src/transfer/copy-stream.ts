@@ -2,6 +2,7 @@ import { basename } from 'node:path/posix'
 import type { Manifest, StoredFileEntry, StreamItem } from '../model/manifest.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import { waiting } from './chunks.ts'
+import { disposedAfter } from './disk-layers.ts'
 import { putFile, type Target } from './put-file.ts'
 import type { Reading } from './reading.ts'
 import type { Scope } from './scope.ts'
@@ -38,7 +39,7 @@ async function copyFile(
   target: Target,
   scope: Scope,
 ): Promise<Required<StoredFileEntry>> {
-  await using file = await openFile(reading.repository, folder, entry, scope)
+  const file = await openFile(reading.repository, folder, entry, scope)
   const counted = async function* () {
     for await (const chunk of wholeFile(file, scope)) {
       const held = reading.flow.pass(chunk.length, scope)
@@ -46,5 +47,5 @@ async function copyFile(
       yield chunk
     }
   }
-  return await putFile(target, basename(entry.path), counted(), scope, entry.size)
+  return await disposedAfter(file, () => putFile(target, basename(entry.path), counted(), scope, entry.size))
 }

@@ -106,6 +106,15 @@ async function checkMetadata(file: OpenFile, entry: DiskItem, scope: Scope): Pro
   if (found !== sha256) throw mismatch(`${file.path} (its metadata)`, found, sha256)
 }
 
+/** `await using`, which Node 22 does not know. */
+export async function disposedAfter<T>(opened: AsyncDisposable, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use()
+  } finally {
+    await opened[Symbol.asyncDispose]()
+  }
+}
+
 export async function disposedOnFailure<T>(opened: AsyncDisposable, use: () => Promise<T>): Promise<T> {
   try {
     return await use()

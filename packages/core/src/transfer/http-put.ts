@@ -13,6 +13,7 @@ export interface PutBody {
   readonly size?: number
   /** The `Content-Type`. */
   readonly mediaType: string
+  /** Called once, when there is a connection. */
   open(options: CallOptions): ByteStream
 }
 

@@ -3,7 +3,7 @@ import type { DiskItem } from '../model/manifest.ts'
 import type { CallOptions, MappedBlocks } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { namingFile } from './damage.ts'
-import { type Layer, openLayerImage, openLayerSums } from './disk-layers.ts'
+import { disposedAfter, type Layer, openLayerImage, openLayerSums } from './disk-layers.ts'
 import { guardedBlocks } from './guarded-blocks.ts'
 import type { Target } from './put-file.ts'
 import { backingName, type DiskNames, mergedDigest, putImage } from './put-image.ts'
@@ -35,37 +35,43 @@ interface Opened extends AsyncDisposable {
  * digest of the whole disk, from the sums as they lie there now, must be the one the point had. Nothing refers to the new files until a manifest does.
  */
 export async function rewriteDisk(rewrite: Rewrite, callOptions: CallOptions): Promise<DiskItem> {
-  const { layers, rest, reading, target, names } = rewrite
+  const { layers, reading } = rewrite
   const { entry } = layers[0] as Layer
   refuseHiddenTail(rewrite)
   const scope = reading.scope(`disk ${entry.disk.name}`, callOptions)
   try {
-    await using opened = await openLayers(rewrite, scope)
-    const [parent] = rest
-    const covers = parent === undefined ? 'all' : 'changes'
-    const backing = parent && {
-      backing: backingName(target, `${parent.manifest.folder}/${parent.entry.file.path}`),
-      backingFormat: parent.entry.format,
-    }
-    const options = { covers, signal: scope.signal, ...backing } as const
-    const image = await scope.race(encodeQcow2(opened.view, options))
-    reading.meter.expect(image.counts.data * clusterBytes)
-    const sums = covers === 'all' ? withoutZeros(opened.sums) : opened.sums
-    const put = await putImage(image, { values: sums, end: () => undefined }, names, target, scope, entry.disk.size)
-    await requireSameDisk(rewrite, put.sums.path, scope)
-    const { parent: _, replaces: __, ...kept } = entry
-    return {
-      ...kept,
-      file: put.file,
-      metadata: { size: image.metadataBytes, sha256: put.metadata },
-      sums: put.sums,
-      form: parent === undefined ? 'full' : 'incremental',
-      reason: rewrite.reason,
-      ...(parent !== undefined && { parent: parent.manifest.point }),
-      dataBytes: image.counts.data * clusterBytes,
-    }
+    const opened = await openLayers(rewrite, scope)
+    return await disposedAfter(opened, () => writeDisk(rewrite, opened, scope))
   } finally {
     scope.close()
+  }
+}
+
+async function writeDisk(rewrite: Rewrite, opened: Opened, scope: Scope): Promise<DiskItem> {
+  const { layers, rest, reading, target, names } = rewrite
+  const { entry } = layers[0] as Layer
+  const [parent] = rest
+  const covers = parent === undefined ? 'all' : 'changes'
+  const backing = parent && {
+    backing: backingName(target, `${parent.manifest.folder}/${parent.entry.file.path}`),
+    backingFormat: parent.entry.format,
+  }
+  const options = { covers, signal: scope.signal, ...backing } as const
+  const image = await scope.race(encodeQcow2(opened.view, options))
+  reading.meter.expect(image.counts.data * clusterBytes)
+  const sums = covers === 'all' ? withoutZeros(opened.sums) : opened.sums
+  const put = await putImage(image, { values: sums, end: () => undefined }, names, target, scope, entry.disk.size)
+  await requireSameDisk(rewrite, put.sums.path, scope)
+  const { parent: _, replaces: __, ...kept } = entry
+  return {
+    ...kept,
+    file: put.file,
+    metadata: { size: image.metadataBytes, sha256: put.metadata },
+    sums: put.sums,
+    form: parent === undefined ? 'full' : 'incremental',
+    reason: rewrite.reason,
+    ...(parent !== undefined && { parent: parent.manifest.point }),
+    dataBytes: image.counts.data * clusterBytes,
   }
 }
 
@@ -80,21 +86,26 @@ function refuseHiddenTail({ layers, rest: [parent] }: Rewrite): void {
 }
 
 async function openLayers({ layers, reading }: Rewrite, scope: Scope): Promise<Opened> {
-  const stack = new AsyncDisposableStack()
+  const opened: AsyncDisposable[] = []
+  const dispose = async () => {
+    for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]()
+  }
   try {
     const blocks: MappedBlocks[] = []
     const sums = []
     for (const layer of layers) {
-      const file = stack.use(await openLayerSums(layer, reading, scope))
-      const image = stack.use(await openLayerImage(layer, reading, scope))
+      const file = await openLayerSums(layer, reading, scope)
+      opened.push(file)
+      const image = await openLayerImage(layer, reading, scope)
+      opened.push(image)
       sums.push({ size: file.size, batches: file.batches(scope) })
       blocks.push(namingLayer(verifiedBlocks(image, file), layer))
     }
     const { size } = (layers[0] as Layer).entry.disk
     const view = guardedBlocks(chainView(blocks, size), scope, reading.flow)
-    return { view, sums: overlaySums(sums), [Symbol.asyncDispose]: () => stack.disposeAsync() }
+    return { view, sums: overlaySums(sums), [Symbol.asyncDispose]: dispose }
   } catch (error) {
-    await stack.disposeAsync()
+    await dispose()
     throw error
   }
 }
