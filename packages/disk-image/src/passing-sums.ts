@@ -6,6 +6,7 @@ import type { PassingCluster } from './vmdk/cluster-cutter.ts'
 
 /** A file for what must be known before it can be streamed: written and read by position, large and mostly holes. */
 export interface ScratchSpace {
+  /** Writes these bytes at this place. Writes do not overlap. Rejects when there is no room. */
   write(bytes: Uint8Array, offset: number): Promise<void>
   /** Only what was written is read. */
   readInto(target: Uint8Array, offset: number): Promise<void>
