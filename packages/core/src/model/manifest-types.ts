@@ -19,7 +19,7 @@ export interface StoredFileEntry {
 export interface DiskItem {
   readonly type: 'disk'
   readonly disk: Disk
-  /** In a manifest always `qcow2`. `vmdk`: what {@link diskEntryOf} makes of a stream, the lowest layer of a chain. */
+  /** In a manifest always `qcow2`. `vmdk`: what `diskEntryOf` makes of a stream, the lowest layer of a chain. */
   readonly format: 'qcow2' | 'vmdk'
   readonly file: StoredFileEntry
   /** The bytes of the file before its first data cluster: header, tables, refcounts. */
