@@ -8,8 +8,6 @@ const count = long ? 25_000 : 200
 const chosen = long ? mutants : mutants.filter(({ quick, named }) => quick ?? named)
 const minuteMs = 60_000
 
-/** Rules whose operation does not exist yet: merge and copy. */
-const laterRules = ['merge-new-number', 'parents-first-copy', 'parent-by-id', 'named-stays', 'oldest-first']
 const orderingRules = [
   ...[
     'fence',
@@ -37,12 +35,11 @@ const orderingRules = [
   ],
   ...['rescan-probes', 'rescan-cas', 'pin-in-repository', 'intent-first', 're-undo', 'tag-sweep', 'undo-checks-tag', 'platform-name'],
   ...['store-durable', 'claim-cas'],
+  ...['merge-new-number', 'parents-first-copy', 'parent-by-id', 'named-stays', 'oldest-first'],
 ]
 
-test('each ordering rule whose operation exists has a mutant', () => {
-  const rules = mutants.map(({ rule }) => rule)
-  expect([...rules].sort()).toEqual([...orderingRules].sort())
-  expect(rules.filter((rule) => laterRules.includes(rule))).toEqual([])
+test('each ordering rule has a mutant', () => {
+  expect(mutants.map(({ rule }) => rule).sort()).toEqual([...orderingRules].sort())
 })
 
 test('the text of every mutant is in the source exactly once', () => {

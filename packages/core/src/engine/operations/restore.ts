@@ -17,6 +17,9 @@ import { changeFlags, markVerified } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
 import { parseOptions } from '../requests.ts'
 
+/** How often the chain is chosen: it changes only when something commits or deletes points meanwhile. */
+const looks = 5
+
 /** A restore whose repository is known. */
 export type ResolvedRestore = RestoreInput & { readonly repository: string }
 
@@ -71,20 +74,20 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
   return { result: plainResult({ ...outcome, ...(probe && { probe }) }) }
 }
 
-/** The chain, registered as read. A point that is condemned between the choice and that is chosen no more; a named one is refused. */
+/** The chain, registered as read. What was condemned or written anew between the choice and that is chosen again. */
 async function holdChain(
   parts: EngineParts,
   attempt: Attempt,
   input: ResolvedRestore,
   options: CallOptions,
 ): Promise<readonly PointView[]> {
-  for (;;) {
+  for (let look = 1; ; look++) {
     const chain = await chooseChain(parts, input, options)
     try {
       await attempt.aim({ reads: chain.map((point) => referenceOf(point.current)) }, options)
       return chain
     } catch (error) {
-      if (codeOf(error) !== 'POINT_CONDEMNED' || input.point !== 'latest') throw error
+      if (codeOf(error) !== 'POINT_CONDEMNED' || look >= looks) throw error
     }
   }
 }

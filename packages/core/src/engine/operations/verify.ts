@@ -20,6 +20,8 @@ import { changeFlags, markVerified, readPointFlags } from '../point-flags.ts'
 import { readNumber } from '../point-folder.ts'
 import { quickCheck } from '../quick-check.ts'
 
+/** How often a point is looked up: it changes only when something commits or deletes points meanwhile. */
+const looks = 5
 /** How often a flag that differs is looked at, and how long between. */
 const flagLooks = 3
 const flagPauseMs = 200
@@ -136,6 +138,29 @@ async function verifyTwice(
   }
 }
 
+/** The point and what it builds on, registered as read. What was written anew since it was listed is looked up again; undefined: it is being deleted. */
+async function holdPoint(
+  parts: EngineParts,
+  attempt: Attempt,
+  { points: listed, point: seen }: Verified,
+  options: CallOptions,
+): Promise<{ readonly point: PointView; readonly chain: readonly PointView[] | undefined } | undefined> {
+  const { repository, workload, pointId } = seen.current
+  let points = listed
+  for (let look = 1; ; look++) {
+    const point = points.find((each) => each.current.pointId === pointId)
+    if (!point) return undefined
+    const chain = chainOf(points, pointId)
+    try {
+      await attempt.aim({ reads: (chain ?? [point]).map((each) => referenceOf(each.current)) }, options)
+      return { point, chain }
+    } catch (error) {
+      if (codeOf(error) !== 'POINT_CONDEMNED' || look >= looks) throw error
+    }
+    points = pointsOf(await parts.store.points.catalog(repository, workload, options))
+  }
+}
+
 /** Undefined: the point is being deleted, so there is nothing to say of it. */
 async function verifyOne(
   parts: EngineParts,
@@ -143,16 +168,12 @@ async function verifyOne(
   what: Verified,
   options: CallOptions,
 ): Promise<readonly Finding[] | undefined> {
-  const { points, point, mode, owner } = what
+  const { mode, owner } = what
+  attempt.meter.step(`verifying ${what.point.current.pointId}`)
+  const held = await holdPoint(parts, attempt, what, options)
+  if (!held) return undefined
+  const { point, chain } = held
   const { pointId, repository, folder } = point.current
-  attempt.meter.step(`verifying ${pointId}`)
-  const chain = chainOf(points, pointId)
-  try {
-    await attempt.aim({ reads: (chain ?? [point]).map((each) => referenceOf(each.current)) }, options)
-  } catch (error) {
-    if (codeOf(error) === 'POINT_CONDEMNED') return undefined
-    throw error
-  }
   const findings: Finding[] = [...(await verifyFlags(parts, attempt, point, owner, options))]
   const links = new Map<string, ChainLink>()
   for (const each of chain ?? [point]) {
