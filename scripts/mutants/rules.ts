@@ -148,7 +148,7 @@ const prune: readonly Mutant[] = [
         file: `${engine}/operations/prune.ts`,
         find: `    if (await parts.store.points.condemn(`,
         replace: `    for (const row of catalog.points)
-      if (plan.some((each) => each.folder === row.folder)) await deleteRow(parts, attempt, row, options)
+      if (plan.some((each) => each.folder === row.folder)) await deleteRow(parts, attempt, { ...row, highest: row.number }, options)
     if (await parts.store.points.condemn(`,
       },
     ],

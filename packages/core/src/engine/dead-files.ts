@@ -8,16 +8,19 @@ import type { Repository } from '../spec/repository.ts'
 import type { ManifestRef } from '../spec/store.ts'
 import { readNumber, viewFolder } from './point-folder.ts'
 
+/** A point is written a few times in its life. A name with a larger number is not ours, and counting up to it would take hours. */
+const mostNumbers = 100_000
+
 /** What the removal of dead numbers left behind. */
 export interface DeadFiles {
-  /** A live manifest is left: the point still exists. */
+  /** A live manifest is left, or one that cannot be read: the point still exists, and what such a one might name is not deleted. */
   readonly live: boolean
-  /** Some manifest could not be read, so nothing was deleted that it might name. */
-  readonly unsure: boolean
   readonly deletedBytes: number
   /** Dead numbers with files that a live manifest still names. */
   readonly stillNamed: ReadonlySet<number>
 }
+
+const nothingDeleted = { deletedBytes: 0, stillNamed: new Set<number>() }
 
 /**
  * Deletes the files of dead numbers of one folder, unless a live manifest still names them (rule named-stays). Dead numbers are made durable
@@ -35,17 +38,18 @@ export async function removeDeadFiles(
   const named = new Set<string>()
   let newest: Manifest | undefined
   const last = Math.max(view.highest, known)
+  if (last > mostNumbers) return { live: true, ...nothingDeleted }
   for (let number = 1; ; number++) {
     const seen = await readNumber(repository, { ...where, number }, options)
     if (seen.state === 'absent' && number > last) break
-    if (seen.state === 'damaged') return { live: true, unsure: true, deletedBytes: 0, stillNamed: new Set() }
+    if (seen.state === 'damaged') return { live: true, ...nothingDeleted }
     if (seen.state === 'dead') dead.push(number)
     if (seen.state !== 'live') continue
     newest = seen.manifest
     for (const file of filesOfManifest(seen.manifest)) named.add(`${where.folder}/${file}`)
   }
   const live = newest !== undefined
-  if (dead.length === 0) return { live, unsure: false, deletedBytes: 0, stillNamed: new Set() }
+  if (dead.length === 0) return { live, ...nothingDeleted }
   await repository.sync(where.folder, options)
   const aliases = aliasesOf(newest, named)
   let deletedBytes = 0
@@ -65,7 +69,7 @@ export async function removeDeadFiles(
     if ([...named].some((path) => path.startsWith(prefix))) stillNamed.add(number)
     else if (![...made].some((path) => path.startsWith(prefix))) await repository.delete(prefix, options)
   }
-  return { live, unsure: false, deletedBytes, stillNamed }
+  return { live, deletedBytes, stillNamed }
 }
 
 /** False: where there are no links, or the file that was to be named is lost, other programs lose a name and nothing else. */

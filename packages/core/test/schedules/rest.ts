@@ -32,6 +32,9 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
   if (world.timed) await dueRest(world, node)
   for (const { ledger } of sitesOf(world)) ledger.inspect()
   await pruneOne(world, node)
+  // What a cancelled prune has condemned waits for the next one.
+  const prune = { operation: 'prune', retention: true, replaced: true } as const
+  for (const { name } of sitesOf(world)) await finish(world, engine.run({ ...prune, key: `last/${name}`, repository: name }), 'deleting')
   for (const { name } of sitesOf(world)) await finish(world, engine.rescan({ repository: name }), 'rescan')
   // Twice, because what waited for another try may delete something only now.
   for (let round = 0; round < 2; round++) {
