@@ -36,7 +36,7 @@ export const rewriteRules: readonly Mutant[] = [
       },
       {
         file: 'packages/core/src/transfer/rewrite-disk.ts',
-        find: `    await requireSameDisk(rewrite, put.sums.path, scope)\n`,
+        find: `  await requireSameDisk(rewrite, put.sums.path, scope)\n`,
         replace: ``,
       },
     ],
