@@ -31,8 +31,8 @@ async function step(game: Game): Promise<void> {
       },
       {
         file: `${schedules}/simulate.ts`,
-        find: `  world.repository.powerLoss()\n`,
-        replace: `  world.repository.powerLoss()\n  const old = older[0]\n  if (old && !world.coverage.has('database lost')) world.store.load(old)\n`,
+        find: `    repository.powerLoss()\n`,
+        replace: `    repository.powerLoss()\n    const old = older[0]\n    if (old && !world.coverage.has('database lost')) world.store.load(old)\n`,
       },
     ],
   },
