@@ -2,7 +2,7 @@ import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findPeers } from '../../scripts/peers/find-peers.ts'
 import type { BenchContext } from '../bench-context.ts'
-import { programPath } from '../build.ts'
+import { ourProgram } from '../build.ts'
 import { binaries, sourceText, taken } from '../local-files.ts'
 import { measure, measureShell, quoted } from '../measure.ts'
 import { seededBytes } from '../seeded-bytes.ts'
@@ -72,7 +72,7 @@ async function writeSampleDisk(path: string, size: number, seed: string): Promis
 
 async function ours(disks: string, folder: string): Promise<Cost> {
   settled(folder)
-  const cost = await measure(process.execPath, [programPath('disk-backup'), disks, 'disk', folder])
+  const cost = await measure(process.execPath, ourProgram('disk-backup', disks, 'disk', folder))
   await rm(folder, { recursive: true })
   return cost
 }

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
-import { programPath } from '../build.ts'
+import { ourProgram } from '../build.ts'
 import { type EnginePeer, openEnginePeer } from '../engine-peer.ts'
 import { measure, measureShell, quoted } from '../measure.ts'
 import { writeSampleTree } from '../sample-tree.ts'
@@ -48,7 +48,7 @@ async function oneSize(context: BenchContext, peer: EnginePeer, size: number): P
 
 async function ours(peer: EnginePeer, volume: string, folder: string): Promise<Cost> {
   settled(folder)
-  const cost = await measure(process.execPath, [programPath('docker-backup'), peer.socket, volume, folder], peer.seconds)
+  const cost = await measure(process.execPath, ourProgram('docker-backup', peer.socket, volume, folder), peer.seconds)
   await rm(folder, { recursive: true })
   return cost
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { findPeers } from '../../scripts/peers/find-peers.ts'
 import type { BenchContext } from '../bench-context.ts'
-import { programPath } from '../build.ts'
+import { ourProgram, programPath } from '../build.ts'
 import { type Chain, makeChain } from '../chain-of-layers.ts'
 import { measure, measureShell, quoted } from '../measure.ts'
 import { settled } from '../settled.ts'
@@ -82,7 +82,7 @@ interface Way {
 
 async function ours(address: string, { layers }: Chain, temporary: string): Promise<Way> {
   settled(temporary)
-  const cost = await measure(process.execPath, [programPath('restore-http'), address, ...layers.map(({ image }) => image)])
+  const cost = await measure(process.execPath, ourProgram('restore-http', address, ...layers.map(({ image }) => image)))
   const { writtenBytes } = JSON.parse(cost.stderr)
   return { cost, temporaryBytes: writtenBytes }
 }
