@@ -4,6 +4,9 @@ import type { OpenFolder } from './open-folder.ts'
 
 type AnyPoint = OfflinePoint | UnreadablePoint
 
+/** The day: less of an id is more likely a slip than a choice. */
+const shortestBeginning = '20261120'.length
+
 /** A point that was chosen, and what should be said about the choice. */
 export interface Choice {
   readonly point: OfflinePoint
@@ -29,7 +32,7 @@ export function checkWorkload(repository: OpenFolder, workload: string | undefin
   })
 }
 
-/** The point that is meant by an id, the path of a point's folder, or `latest`. Throws NOT_FOUND with those that there are, POINT_DAMAGED when it cannot be read. */
+/** The point that is meant by an id, the beginning of one, the path of a point's folder, or `latest`. Throws NOT_FOUND with those that there are, POINT_DAMAGED when it cannot be read. */
 export function choosePoint(repository: OpenFolder, word: string, workload: string | undefined): Choice {
   checkWorkload(repository, workload)
   if (word === 'latest') return chooseLatest(repository, workload)
@@ -44,11 +47,18 @@ export function findPoint(repository: OpenFolder, word: string, workload: string
   const all: readonly AnyPoint[] = [...repository.points, ...repository.unreadable].filter((point) => isOf(point, workload))
   const name = word.replace(/\/+$/, '')
   const found = all.filter(({ id, folder }) => id === name || folder === name || name.endsWith(`/${folder}`))
-  const [point, ...more] = found
+  const [point, ...more] = found.length > 0 ? found : all.filter(({ id }) => name.length >= shortestBeginning && id.startsWith(name))
   if (point === undefined) throw unknownPoint(repository, name, all)
   if (more.length === 0) return point
+  if (found.length === 0) throw severalBegin(name, [point, ...more])
   throw new HoldfastError('INVALID_OPTIONS', `Several points have the id ${name}.`, {
     remedy: `Name one by its folder: ${found.map(({ folder }) => folder).join(' or ')}.`,
+  })
+}
+
+function severalBegin(name: string, points: readonly AnyPoint[]): HoldfastError {
+  return new HoldfastError('INVALID_OPTIONS', `${points.length} points begin with ${name}.`, {
+    remedy: `Name one of: ${someOf(points.map(({ id }) => id))}.`,
   })
 }
 

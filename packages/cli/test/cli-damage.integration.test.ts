@@ -97,7 +97,7 @@ describe('a damaged manifest', () => {
     await flip(path)
     const { stdout } = ends(await holdfast(['points', repository]), 0)
     expect(stdout).toMatch(new RegExp(`${newest}  .* DAMAGED\\n    ${inside(path)} does not verify`))
-    expect(stdout).toContain('files/shop-data (volume, 3 points)')
+    expect(stdout).toContain('files/shop-data (volume, 3 points, ')
     ends(await holdfast(['verify', repository, newest]), 1, `DAMAGED ${inside(path)} does not verify`)
     ends(await holdfast(['show', repository, newest]), 1, 'POINT_DAMAGED', inside(path))
     const into = await target()
@@ -212,6 +212,7 @@ describe('damaged data', () => {
       'is quarantined: a test',
       'Every hash matched',
     )
+    ends(await holdfast(['verify', repository, '--quick']), 0, 'names and sizes: all good; 1 point quarantined (holdfast points)')
     ends(await holdfast(['verify', repository, id(made.volume, -1)]), 0, 'is quarantined, but every byte of it is as its manifest says')
   })
 })

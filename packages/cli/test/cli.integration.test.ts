@@ -64,7 +64,8 @@ describe(`a repository whose host and catalog are gone (seed ${seed})`, () => {
     expect(line(made.chain[0]?.id)).toMatch(/1\.5 MiB .* full +good$/)
     expect(line(made.chain[1]?.id)).toMatch(/incremental +good$/)
     const one = good(await holdfast(['points', repository, '--workload', 'files/shop-data'])).stdout
-    expect(one).toContain('files/shop-data (volume, 3 points)')
+    expect(one).toMatch(/files\/shop-data \(volume, 3 points, [\d.]+ [KM]iB stored\)/)
+    expect(text.stdout).toMatch(/\n9 points in all, [\d.]+ MiB stored\n/)
     expect(one).not.toContain('ovirt')
   })
 
@@ -83,6 +84,21 @@ describe(`a repository whose host and catalog are gone (seed ${seed})`, () => {
     )
     expect(manifest).toMatchObject({ point: id, machine: { cpus: 2 } })
     expect(chain).toEqual(made.chain.map((point) => point.id).reverse())
+  })
+
+  it('says what needs a point', async () => {
+    const [first, ...later] = made.chain.map((point) => point.id)
+    const text = good(await holdfast(['show', repository, first ?? ''])).stdout
+    expect(text.slice(text.indexOf('Needed by, newest first'))).toContain(later.at(-1))
+    const { dependants } = JSON.parse(good(await holdfast(['show', repository, first ?? '', '--json'])).stdout)
+    expect(dependants).toEqual(later.reverse())
+  })
+
+  it('takes the beginning of an id while it is of one point only', async () => {
+    const { id } = last(made.chain)
+    expect(good(await holdfast(['show', repository, id.slice(0, -4)])).stdout).toContain(`Point ${id} of`)
+    const several = await holdfast(['show', repository, id.slice(0, 8)])
+    expect(several).toMatchObject({ code: 2, stderr: expect.stringMatching(/points begin with 20\d{6}\..*Name one of: /s) })
   })
 
   it('verifies: all of it, names only, or one chain', async () => {

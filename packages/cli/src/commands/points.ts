@@ -1,4 +1,5 @@
 import type { OfflinePoint, UnreadablePoint } from '@holdfast/core/offline'
+import { formatBytes } from '@holdfast/core/spec'
 import { checkWorkload, timeOf, workloadsOf, workloadText } from '../choose-point.ts'
 import type { Command, Words } from '../command.ts'
 import { pointHead, pointRow } from '../describe-point.ts'
@@ -66,6 +67,7 @@ function textOf(repository: OpenFolder, points: readonly OfflinePoint[], unreada
   for (const workload of workloadsOf({ points })) parts.push(workloadTable(workload, points, unreadable))
   const lost = unreadable.filter((point) => point.workload === undefined)
   if (lost.length > 0) parts.push(`\nof an unknown workload\n${lines([], lost)}`)
+  if (workloadsOf({ points }).length > 1) parts.push(`\n${counted(points.length + unreadable.length, 'point')} in all, ${storedText(points)}\n`)
   if (points.length + unreadable.length === 0) parts.push('\nIt holds no point.\n')
   const shown = new Set(unreadable.map(({ folder }) => folder))
   const others = findings.filter(({ file: path }) => ![...shown].some((folder) => path.startsWith(`${folder}/`)))
@@ -78,9 +80,14 @@ function workloadTable(workload: string, points: readonly OfflinePoint[], unread
   const own = points.filter((point) => workloadText(point.workload) === workload)
   const damaged = unreadable.filter((point) => point.workload !== undefined && workloadText(point.workload) === workload)
   const { name = '', kind = '' } = own[0]?.summary ?? {}
-  const title = `${workload} (${kind}${workload.endsWith(`/${name}`) ? '' : ` "${name}"`}, ${counted(own.length + damaged.length, 'point')})`
+  const called = workload.endsWith(`/${name}`) ? '' : ` "${name}"`
+  const title = `${workload} (${kind}${called}, ${counted(own.length + damaged.length, 'point')}, ${storedText(own)})`
   return `\n${printable(title)}\n${lines(own, damaged)}`
 }
+
+/** What the points take in the repository together. */
+const storedText = (points: readonly OfflinePoint[]): string =>
+  `${formatBytes(points.reduce((sum, { summary }) => sum + summary.bytes.stored, 0))} stored`
 
 /** Newest first; what cannot be read stands where its due time puts it. Below a row stands why it is not good. */
 function lines(points: readonly OfflinePoint[], damaged: readonly UnreadablePoint[]): string {

@@ -39,25 +39,38 @@ async function run({ folder, points, workload, json }: Words, host: Host): Promi
     progress.end()
     const chain = repository.chain(point)
     const { manifest } = opened
-    if (json) host.write(jsonText({ repository: repositoryJson(repository), point, chain: chain.map(({ id }) => id), manifest }))
-    else host.write(textOf(repository.root, point, chain, opened))
+    // A chain never leaves its workload.
+    const dependants = repository.points.filter((each) => each.id !== point.id && repository.chain(each).includes(point))
+    const about = { repository: repositoryJson(repository), point, chain: idsOf(chain), dependants: idsOf(dependants), manifest }
+    if (json) host.write(jsonText(about))
+    else host.write(textOf(repository.root, { point, chain, dependants }, opened))
     return exitCodes.good
   } finally {
     progress.end()
   }
 }
 
-function textOf(root: string, point: OfflinePoint, chain: readonly OfflinePoint[], { manifest }: OpenPoint): string {
+const idsOf = (points: readonly OfflinePoint[]): readonly string[] => points.map(({ id }) => id)
+
+interface Shown {
+  readonly point: OfflinePoint
+  /** The point and all it builds on. */
+  readonly chain: readonly OfflinePoint[]
+  /** All that build on it. */
+  readonly dependants: readonly OfflinePoint[]
+}
+
+const pointLine = ({ id, createdAt }: OfflinePoint): string => `${id}  ${shortTime(createdAt)}`
+
+function textOf(root: string, { point, chain, dependants }: Shown, { manifest }: OpenPoint): string {
   const { items, skipped, warnings } = manifest
   const command = `holdfast restore ${root} ${point.id} --into NEW-FOLDER`
   const parts = [
     `Point ${point.id} of ${workloadText(point.workload)}\n`,
     facts(root, point, manifest),
     section('Items', items.flatMap(itemLines)),
-    section(
-      'Builds on, newest first',
-      chain.slice(1).map(({ id, createdAt }) => `${id}  ${shortTime(createdAt)}`),
-    ),
+    section('Builds on, newest first', chain.slice(1).map(pointLine)),
+    section('Needed by, newest first', dependants.map(pointLine)),
     section('Machine', machineLines(manifest)),
     section(
       'Not in the backup',

@@ -39,7 +39,7 @@ async function run(words: Words, host: Host): Promise<ExitCode> {
   try {
     const repository = await openFolder(words.folder, host, progress)
     const folders = foldersOf(repository, words, progress)
-    const { findings, points } = await verify(repository, words, folders, progress, host)
+    const { findings, points, quarantined } = await verify(repository, words, folders, progress, host)
     progress.end()
     const mode = words.quick ? 'quick' : 'full'
     const { bytes } = progress.meter.snapshot()
@@ -49,7 +49,9 @@ async function run(words: Words, host: Host): Promise<ExitCode> {
       for (const note of repository.notes) host.tell(`Note: ${printable(note)}\n`)
       const read = words.quick ? 'names and sizes' : `${formatBytes(bytes)} read in ${formatDuration(host.clock.monotonic() - begin)}`
       const verdict = findings.length === 0 ? 'all good' : counted(findings.length, 'finding')
-      host.write(`${counted(points, 'point')} verified, ${read}: ${verdict}\n`)
+      // Names and sizes cannot take back what a full verification has found.
+      const besides = words.quick && quarantined > 0 ? `; ${counted(quarantined, 'point')} quarantined (holdfast points)` : ''
+      host.write(`${counted(points, 'point')} verified, ${read}: ${verdict}${besides}\n`)
     }
     return findings.length === 0 ? exitCodes.good : exitCodes.damage
   } finally {
@@ -79,20 +81,21 @@ async function verify(
   folders: readonly string[] | undefined,
   progress: ShownProgress,
   { signal, write }: Host,
-): Promise<{ readonly findings: readonly Finding[]; readonly points: number }> {
+): Promise<{ readonly findings: readonly Finding[]; readonly points: number; readonly quarantined: number }> {
   const findings: Finding[] = []
-  let points = 0
-  const quarantined = new Map(repository.points.filter((each) => each.flags.quarantine !== undefined).map((each) => [each.id, each]))
+  let [points, seen] = [0, 0]
+  const quarantined = new Set(repository.points.filter((each) => each.flags.quarantine !== undefined).map(({ id }) => id))
   const options = { mode: quick ? 'quick' : 'full', meter: progress.meter, signal, ...(folders !== undefined && { folders }) } as const
   for await (const { point, findings: found } of repository.verify(options)) {
     if (point !== '') points++
+    if (quarantined.has(point)) seen++
     findings.push(...found)
     if (found.length > 0) progress.pause()
     if (!json) for (const finding of found) write(findingText(finding))
     if (found.length === 0 && !quick && quarantined.has(point))
       progress.tell(`Note: point ${point} is quarantined, but every byte of it is as its manifest says.`)
   }
-  return { findings, points }
+  return { findings, points, quarantined: seen }
 }
 
 /** One line, and below it what of which disk is damaged. The file is named once, whoever wrote the message. */
