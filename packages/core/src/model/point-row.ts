@@ -22,6 +22,8 @@ export interface PointSummary {
     readonly parent?: string
   }[]
   readonly bytes: Manifest['bytes']
+  /** The key of the run that copied it here: whoever does that run once more finds what it has made. */
+  readonly copiedBy?: string
 }
 
 /** The catalog's row of a manifest; a pure function of it, so that a rescan makes the same row again. */
@@ -56,6 +58,7 @@ function summaryOf(manifest: Manifest): PointSummary {
       ...(parent !== undefined && { parent }),
     })),
     bytes: { ...manifest.bytes },
+    ...(manifest.rewritten?.by === 'copy' && { copiedBy: manifest.rewritten.runKey }),
   }
 }
 

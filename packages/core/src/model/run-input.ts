@@ -79,6 +79,8 @@ export interface MergeInput {
   readonly point: string
   /** The points whose part it takes over, as far as they follow one another below it. Absent: all it builds on, so that it becomes a full. */
   readonly absorb?: readonly string[]
+  /** Retention asks for it: when the point is gone by then, there is nothing to do. */
+  readonly byRetention?: true
 }
 
 /** Copies points of a workload into another repository, the oldest first; each run copies one, and the next one follows it. */
@@ -162,6 +164,7 @@ const schemas = {
     repository: nameSchema,
     point: pointIdSchema,
     absorb: z.array(pointIdSchema).min(1, 'name at least one point').exactOptional(),
+    byRetention: z.literal(true).exactOptional(),
   }) satisfies z.ZodType<MergeInput>,
   copy: z.strictObject({
     operation: z.literal('copy'),

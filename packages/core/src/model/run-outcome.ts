@@ -79,8 +79,8 @@ export interface VerifyOutcome {
 export interface MergeOutcome {
   readonly repository: string
   readonly point: string
-  /** The number that is the point now. */
-  readonly number: number
+  /** The number that is the point now. Absent: retention asked for the merge, and the point has been deleted since. */
+  readonly number?: number
   /** Disks that were written anew; none when there was nothing to merge. Sizes in bytes. */
   readonly disks: readonly {
     readonly name: string

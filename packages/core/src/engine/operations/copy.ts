@@ -3,6 +3,7 @@ import { planCopy } from '../../chain/plan-merge.ts'
 import type { DiskItem, Manifest, ManifestItem } from '../../model/manifest.ts'
 import { sumsFileName } from '../../model/manifest-files.ts'
 import { workloadKey } from '../../model/names.ts'
+import { pointSummary } from '../../model/point-row.ts'
 import type { CopyInput } from '../../model/run-input.ts'
 import type { CopyOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
@@ -82,7 +83,7 @@ async function aimAtCopy(
       throw new HoldfastError('NOT_FOUND', `There is no point of ${workload} in repository "${input.from}".`, {
         remedy: `List the points with engine.points({ repository: "${input.from}" }); of a repository that another catalog owns, rescan first.`,
       })
-    const point = await nextPoint(parts, attempt, input, source, catalog, options)
+    const point = madeBy(attempt.run.key, catalog) ?? (await nextPoint(parts, attempt, input, source, catalog, options))
     if (!point) return { success: nothingToDo(input) }
     const { folder, pointId } = point.current
     const { committed, next } = await surveyPoint(parts, catalog, { repository: input.repository, folder }, options)
@@ -119,6 +120,11 @@ async function aimAtCopy(
     }
     if (look >= looks) throw new HoldfastError('POINT_DAMAGED', `${folder} is not copied: a manifest of its chain is not there.`)
   }
+}
+
+/** After a rollback of the database a run that had ended runs again, and would take the point after the one that it copied. */
+function madeBy(runKey: string, catalog: Catalog): PointView | undefined {
+  return pointsOf(catalog).find(({ current }) => pointSummary(current).copiedBy === runKey)
 }
 
 const reference = ({ current }: PointView): ManifestRef => referenceOf(current)

@@ -80,6 +80,7 @@ async function aimAtNewNumber(
 ): Promise<Ground | { readonly success: Success }> {
   for (let look = 1; ; look++) {
     const found = await findPoint(parts, input, options)
+    if (!found) return { success: pointIsGone(input) }
     const { current } = found.point
     const survey = await surveyPoint(parts, found.catalog, current, options)
     const committed = survey.committed
@@ -125,14 +126,20 @@ interface Found {
   readonly point: PointView
 }
 
-async function findPoint(parts: EngineParts, { repository, point: wanted }: MergeInput, options: CallOptions): Promise<Found> {
+async function findPoint(parts: EngineParts, { repository, point: wanted }: MergeInput, options: CallOptions): Promise<Found | undefined> {
   for await (const workload of parts.store.points.workloads(repository, options)) {
     const catalog = await parts.store.points.catalog(repository, workload, options)
     const points = pointsOf(catalog)
     const point = points.find((each) => each.current.pointId === wanted)
     if (point) return { catalog, points, point }
   }
-  throw new HoldfastError('NOT_FOUND', `There is no point ${wanted} in repository "${repository}".`, {
+  return undefined
+}
+
+/** Somebody may have deleted it since retention asked for the merge. */
+function pointIsGone({ repository, point, byRetention }: MergeInput): Success {
+  if (byRetention) return { result: plainResult({ repository, point, disks: [] } satisfies MergeOutcome) }
+  throw new HoldfastError('NOT_FOUND', `There is no point ${point} in repository "${repository}".`, {
     remedy: 'List the points, then name one by its id.',
   })
 }

@@ -56,7 +56,7 @@ export async function prune(parts: EngineParts, attempt: Attempt, input: PruneIn
 /** They follow in the transaction that ends this run: whoever takes over a merge finds its own key. */
 function mergeRequests(parts: EngineParts, { run }: Attempt, repository: string, merges: readonly MergeChoice[]): readonly RunRequest[] {
   return merges.map(({ point, absorb }) => ({
-    ...runRequest(parts, `${run.key}/merge/${point}`, { operation: 'merge', repository, point, absorb }),
+    ...runRequest(parts, `${run.key}/merge/${point}`, { operation: 'merge', repository, point, absorb, byRetention: true }),
     ...(run.planId !== undefined && { planId: run.planId }),
     priority: run.priority,
   }))
