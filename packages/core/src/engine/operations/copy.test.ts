@@ -19,6 +19,20 @@ describe('copy', () => {
     await expectAllGood('main')
   })
 
+  it('that runs again because the catalog was rolled back finds the point that it has made, and takes no other for it', async () => {
+    const { engine, ids, workload, store } = await chainWorld(3)
+    const order = { key: 'weekly', operation: 'copy', from: 'main', repository: 'offsite', workload } as const
+    const yesterday = store.dump()
+    const made = await engine.run(order)
+    await engine.idle()
+    store.load(yesterday)
+    await engine.rescan({ repository: 'offsite' })
+    expect(await engine.run(order)).toMatchObject({ point: ids[0], number: 1 })
+    expect(made).toMatchObject({ point: ids[0], number: 1 })
+    await engine.idle()
+    expect((await engine.points({ repository: 'offsite' })).map(({ id }) => id).reverse()).toEqual(ids)
+  })
+
   it('copies only what is new the next time, and nothing when there is nothing new', async () => {
     const { engine, ids, workload, backup, expectAllGood } = await chainWorld(2)
     const copyAll = async () => {

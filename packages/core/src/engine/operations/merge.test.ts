@@ -81,6 +81,12 @@ describe('merge', () => {
     expect(await engine.merge({ repository: 'main', point: ids[1] as string })).toMatchObject({ number: 2, disks: [] })
   })
 
+  it('is done when retention asked for it and the point has been deleted since', async () => {
+    const { engine } = await chainWorld(1)
+    const gone = { operation: 'merge', repository: 'main', point: '20200101T000000Z-0123456789abcdef', byRetention: true } as const
+    expect(await engine.run({ ...gone, key: 'late' })).toEqual({ repository: 'main', point: gone.point, disks: [] })
+  })
+
   it('refuses points that are not there, and a chain that is quarantined or damaged', async () => {
     const { engine, ids, repository } = await chainWorld(3)
     const unknown = '20200101T000000Z-0123456789abcdef'
