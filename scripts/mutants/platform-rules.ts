@@ -40,7 +40,7 @@ async function step(game: Game): Promise<void> {
     rule: 'pin-in-repository',
     edits: [
       {
-        file: `${engine}/point-flags.ts`,
+        file: `${engine}/points/point-flags.ts`,
         find: `      if (bytes) await storage.put(`,
         replace: `      if (bytes && bytes.length === 0) await storage.put(`,
       },
@@ -50,7 +50,7 @@ async function step(game: Game): Promise<void> {
     rule: 'intent-first',
     edits: [
       {
-        file: `${engine}/intents.ts`,
+        file: `${engine}/runs/intents.ts`,
         find: `      await attempt.changeIntents((intents) => [...intents, intent], { signal })`,
         replace: `      attempt.changeIntents((intents) => [...intents, intent], { signal }).catch(() => undefined)`,
       },
@@ -61,7 +61,7 @@ async function step(game: Game): Promise<void> {
     named: true,
     edits: [
       {
-        file: `${engine}/settle.ts`,
+        file: `${engine}/runs/settle.ts`,
         find: `intents.map((each) => (isOpen(each) && undone(each) ? { ...each, until } : each))`,
         replace: `intents.filter((each) => until > 0 && !(isOpen(each) && undone(each)))`,
       },

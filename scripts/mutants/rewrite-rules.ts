@@ -14,7 +14,7 @@ export const rewriteRules: readonly Mutant[] = [
       },
       { file: 'packages/core/src/transfer/put-file.ts', find: `ifAbsent: true`, replace: `ifAbsent: false` },
       {
-        file: `${engine}/commit.ts`,
+        file: `${engine}/operations/commit.ts`,
         find: `{ ...options, size: bytes.length, ifAbsent: true }`,
         replace: `{ ...options, size: bytes.length, ifAbsent: manifest.rewritten === undefined }`,
       },
@@ -45,7 +45,7 @@ export const rewriteRules: readonly Mutant[] = [
     rule: 'parent-by-id',
     edits: [
       {
-        file: `${engine}/catalog-view.ts`,
+        file: `${engine}/points/catalog-view.ts`,
         find: `  const byId = new Map(points.map((point) => [point.current.pointId, point]))
   const chain`,
         replace: `  const byId = new Map(points.filter(({ rows }) => rows.some((row) => row.number === 1)).map((point) => [point.current.pointId, point]))
@@ -58,7 +58,7 @@ export const rewriteRules: readonly Mutant[] = [
     named: true,
     edits: [
       {
-        file: `${engine}/dead-files.ts`,
+        file: `${engine}/points/dead-files.ts`,
         find: `const going = files.filter((file) => !named.has(file.path))`,
         replace: `const going = files`,
       },

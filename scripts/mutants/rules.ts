@@ -11,7 +11,7 @@ const commit: readonly Mutant[] = [
     rule: 'unique-names',
     edits: [
       {
-        file: `${engine}/point-folder.ts`,
+        file: `${engine}/points/point-folder.ts`,
         find: `if (seen.state === 'absent' && number > last)`,
         replace: `if (seen.state === 'absent' || seen.state === 'dead')`,
       },
@@ -33,7 +33,7 @@ const commit: readonly Mutant[] = [
     quick: true,
     edits: [
       {
-        file: `${engine}/point-folder.ts`,
+        file: `${engine}/points/point-folder.ts`,
         find: `    await repository.put(path, bytesOf(new Uint8Array(0)), { ...options, size: 0, ifAbsent: true })\n`,
         replace: `    const now = await readNumber(repository, reference, options)\n    if (now.state !== 'absent') return now\n`,
       },
@@ -54,7 +54,7 @@ const commit: readonly Mutant[] = [
     rule: 'adopt-syncs',
     edits: [
       {
-        file: `${engine}/point-folder.ts`,
+        file: `${engine}/points/point-folder.ts`,
         find: `    await repository.sync(reference.folder, options)\n    return seen`,
         replace: `    return seen`,
       },
@@ -69,7 +69,7 @@ const commit: readonly Mutant[] = [
         replace: `  return committedSuccess`,
       },
       {
-        file: `${engine}/commit.ts`,
+        file: `${engine}/operations/commit.ts`,
         find: `      await repository.sync(target.folder, options)\n    }\n    return writtenSuccess`,
         replace: `    }\n    return writtenSuccess`,
       },
@@ -79,7 +79,7 @@ const commit: readonly Mutant[] = [
     rule: 'one-way-out',
     edits: [
       {
-        file: `${engine}/execute.ts`,
+        file: `${engine}/runs/execute.ts`,
         find: `    if (await settle(parts, attempt)) return\n    await giveUp(parts, attempt, reason)`,
         replace: `    await attempt.aim({ target: null, reads: [] }, { signal: new AbortController().signal })\n    await giveUp(parts, attempt, reason)`,
       },
@@ -90,7 +90,7 @@ const commit: readonly Mutant[] = [
     quick: true,
     edits: [
       {
-        file: `${engine}/settle.ts`,
+        file: `${engine}/runs/settle.ts`,
         find: `  if (decided.state === 'live' && writerOf(decided.manifest) === attempt.run.key) return writtenSuccess(target, decided.manifest)\n`,
         replace: ``,
       },
@@ -116,7 +116,7 @@ const commit: readonly Mutant[] = [
     rule: 'reads',
     edits: [
       {
-        file: `${engine}/attempt.ts`,
+        file: `${engine}/runs/attempt.ts`,
         find: `await parts.store.runs.save(lease, patch, options)`,
         replace: `await parts.store.runs.save(lease, patch.target === undefined ? {} : { target: patch.target }, options)`,
       },
@@ -125,7 +125,7 @@ const commit: readonly Mutant[] = [
   {
     rule: 'release-last',
     named: true,
-    edits: [{ file: `${engine}/settle.ts`, find: `attempt.aim({}, options)`, replace: `attempt.aim({ reads: [] }, options)` }],
+    edits: [{ file: `${engine}/runs/settle.ts`, find: `attempt.aim({}, options)`, replace: `attempt.aim({ reads: [] }, options)` }],
   },
 ]
 
@@ -134,7 +134,7 @@ const prune: readonly Mutant[] = [
     rule: 'owner',
     edits: [
       {
-        file: `${engine}/ownership.ts`,
+        file: `${engine}/points/ownership.ts`,
         find: `  throw foreign(parts, name, ownership.file)\n`,
         replace: `  return ownership.file\n`,
       },
@@ -194,7 +194,7 @@ const prune: readonly Mutant[] = [
     named: true,
     edits: [
       { file: `${engine}/operations/prune.ts`, find: `  await repository.sync(row.folder, options)\n`, replace: `` },
-      { file: `${engine}/dead-files.ts`, find: `  await repository.sync(where.folder, options)\n`, replace: `` },
+      { file: `${engine}/points/dead-files.ts`, find: `  await repository.sync(where.folder, options)\n`, replace: `` },
     ],
   },
   {

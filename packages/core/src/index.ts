@@ -2,10 +2,10 @@
 
 export type { Engine, EngineOptions, PointChoice, PointFlags, PointInfo, RestoreOptions, RunOrder } from './engine/engine.ts'
 export type { EngineEvents, EventListener, EventName, RunEvent } from './engine/events.ts'
+export type { PointPreview, PrunePreview, RunPreview } from './engine/firing/previews.ts'
 export { createEngine } from './engine/load-engine.ts'
 export type { RetryPolicy } from './engine/parts.ts'
-export type { PointPreview, PrunePreview, RunPreview } from './engine/previews.ts'
-export type { CancelAnswer, RunHandle } from './engine/run-handle.ts'
+export type { CancelAnswer, RunHandle } from './engine/runs/run-handle.ts'
 
 // Plans, runs and their outcomes: plain data; JSON Schemas of them are in @holdfast/core/json-schema.
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { StreamItem } from '@holdfast/core/spec'
 import { countingIds, vmdkOf } from '@holdfast/testkit'
-import { baseDisks } from '../src/engine/base-chain.ts'
+import { baseDisks } from '../src/engine/points/base-chain.ts'
 import type { Manifest } from '../src/model/manifest.ts'
 import type { BaseDisk } from '../src/transfer/blocks-item.ts'
 import { createScratch, type Scratch } from '../src/transfer/index.ts'

@@ -1,9 +1,9 @@
 import type { CallOptions } from '../spec/blocks.ts'
 import { errorText } from './error-text.ts'
 import type { Health } from './health/health.ts'
-import type { Delivery } from './outbox.ts'
+import type { Delivery } from './notices/outbox.ts'
 import type { EngineParts } from './parts.ts'
-import { undoLostAgain, undoOpenIntents } from './undo-leftovers.ts'
+import { undoLostAgain, undoOpenIntents } from './runs/undo-leftovers.ts'
 
 const choreMs = 5_000
 /** How often intents of lost attempts are undone again within the grace time: hourly, if that is a day. */

@@ -5,12 +5,12 @@ import { HoldfastError } from '../spec/errors.ts'
 import type { Flags } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
 import { checkArgument, checkWord, parseTime } from './call-arguments.ts'
-import { type PointView, pointsOf } from './catalog-view.ts'
 import type { Engine, PointChoice, PointFlags, PointInfo } from './engine.ts'
 import type { EngineLife } from './life.ts'
-import { requireOwnership } from './ownership.ts'
 import { type EngineParts, repositoryNamed } from './parts.ts'
-import { changeFlags, type FlagPatch } from './point-flags.ts'
+import { type PointView, pointsOf } from './points/catalog-view.ts'
+import { requireOwnership } from './points/ownership.ts'
+import { changeFlags, type FlagPatch } from './points/point-flags.ts'
 
 async function* viewsOf(parts: EngineParts, repository: string, options: CallOptions): AsyncGenerator<PointView, void, undefined> {
   repositoryNamed(parts, repository)

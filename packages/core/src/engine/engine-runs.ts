@@ -6,7 +6,7 @@ import type { Run } from '../spec/store.ts'
 import type { Engine } from './engine.ts'
 import type { EngineLife } from './life.ts'
 import type { EngineParts } from './parts.ts'
-import { cancelRun } from './run-handle.ts'
+import { cancelRun } from './runs/run-handle.ts'
 
 /** What the engine says of runs, and to them, by their names: for whoever has no handle. */
 export function runCalls(parts: EngineParts, life: EngineLife, options: CallOptions): Pick<Engine, 'getRun' | 'runs' | 'cancel'> {

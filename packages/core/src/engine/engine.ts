@@ -22,9 +22,9 @@ import type { Scheduler } from '../spec/scheduler.ts'
 import type { Store } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
 import type { EventListener, EventName } from './events.ts'
+import type { PrunePreview, RunPreview } from './firing/previews.ts'
 import type { RetryPolicy } from './parts.ts'
-import type { PrunePreview, RunPreview } from './previews.ts'
-import type { CancelAnswer, RunHandle } from './run-handle.ts'
+import type { CancelAnswer, RunHandle } from './runs/run-handle.ts'
 
 type Named<Value> = { readonly [name: string]: Value }
 

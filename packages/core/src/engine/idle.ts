@@ -1,6 +1,6 @@
 import type { CallOptions } from '../spec/blocks.ts'
-import { isOpen } from './intents.ts'
 import type { EngineParts } from './parts.ts'
+import { isOpen } from './runs/intents.ts'
 
 /** Nothing queued that is due, nothing running here or elsewhere, nothing left to undo. */
 export async function isIdle(parts: EngineParts, activeHere: readonly string[], options: CallOptions): Promise<boolean> {

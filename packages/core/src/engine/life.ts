@@ -4,13 +4,13 @@ import { HoldfastError } from '../spec/errors.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
 import { doChores, report } from './chores.ts'
 import { errorText } from './error-text.ts'
+import { reconcilePlans } from './firing/plans.ts'
 import { createHealth, type Health } from './health/health.ts'
-import { createDelivery, type Delivery } from './outbox.ts'
+import { createDelivery, type Delivery } from './notices/outbox.ts'
 import type { EngineParts, Identity } from './parts.ts'
-import { reconcilePlans } from './plans.ts'
 import { claimRepositories, recover } from './recovery.ts'
-import { undoOpenIntents } from './undo-leftovers.ts'
-import { atMost, createWorker } from './worker.ts'
+import { undoOpenIntents } from './runs/undo-leftovers.ts'
+import { atMost, createWorker } from './runs/worker.ts'
 
 /** An engine's life: created, started, stopped; never started again. */
 export interface EngineLife {

@@ -1,13 +1,13 @@
 import { parseRepositoryPath, workloadKey } from '../model/names.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { ManifestRef } from '../spec/store.ts'
-import { removeDeadFiles, removeDeadManifest, removeFlagFiles } from './dead-files.ts'
 import { errorText } from './error-text.ts'
 import { strangerBecause } from './operations/rescan.ts'
-import { readOwnership } from './ownership.ts'
 import { type EngineParts, repositoryNamed } from './parts.ts'
-import { decideNumber, readNumber } from './point-folder.ts'
-import { undoLostAgain, undoOpenIntents, undoUnknown } from './undo-leftovers.ts'
+import { removeDeadFiles, removeDeadManifest, removeFlagFiles } from './points/dead-files.ts'
+import { readOwnership } from './points/ownership.ts'
+import { decideNumber, readNumber } from './points/point-folder.ts'
+import { undoLostAgain, undoOpenIntents, undoUnknown } from './runs/undo-leftovers.ts'
 
 /**
  * Removes what attempts have left that nobody will finish: on the platforms, and in the repositories that are ours. A platform or repository that

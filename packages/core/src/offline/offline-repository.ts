@@ -1,4 +1,4 @@
-import { readSmallFile } from '../engine/point-folder.ts'
+import { readSmallFile } from '../engine/points/point-folder.ts'
 import { manifestPath } from '../model/names.ts'
 import { decodeRepositoryFile, type RepositoryFile, repositoryFileName } from '../model/repository-file.ts'
 import type { Finding } from '../model/run-outcome.ts'

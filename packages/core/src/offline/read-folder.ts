@@ -1,4 +1,4 @@
-import { type NumberState, readNumber, readSmallFile } from '../engine/point-folder.ts'
+import { type NumberState, readNumber, readSmallFile } from '../engine/points/point-folder.ts'
 import { decodeFlags, type FlagName } from '../model/flags.ts'
 import { filesOfManifest } from '../model/manifest-files.ts'
 import type { Manifest } from '../model/manifest-types.ts'

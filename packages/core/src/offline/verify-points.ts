@@ -1,6 +1,6 @@
 import { withAffected } from '../chain/affected-points.ts'
-import { readSmallFile } from '../engine/point-folder.ts'
-import { quickCheck } from '../engine/quick-check.ts'
+import { readSmallFile } from '../engine/points/point-folder.ts'
+import { quickCheck } from '../engine/points/quick-check.ts'
 import type { Manifest } from '../model/manifest-types.ts'
 import { manifestPath, pointOf, repositoryFileName } from '../model/names.ts'
 import { decodeRepositoryFile } from '../model/repository-file.ts'

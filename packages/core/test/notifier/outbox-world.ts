@@ -1,8 +1,8 @@
 import { countingIds, type FakeClock, fakeClock, type MemoryStore, memoryNotifier, memoryStore, recordingLogger } from '@holdfast/testkit'
 import { parseEngineOptions } from '../../src/engine/engine-options.ts'
 import type { EngineEvents } from '../../src/engine/events.ts'
-import { outboxEvent } from '../../src/engine/notices.ts'
-import { createDelivery } from '../../src/engine/outbox.ts'
+import { outboxEvent } from '../../src/engine/notices/notices.ts'
+import { createDelivery } from '../../src/engine/notices/outbox.ts'
 import { HoldfastError } from '../../src/spec/errors.ts'
 import type { Notification, Notifier } from '../../src/spec/notifier.ts'
 

@@ -2,7 +2,7 @@ import type { NodeCheck } from '../../model/health.ts'
 import { isoTime } from '../../model/names.ts'
 import { formatDuration } from '../../spec/helpers/index.ts'
 import type { NodeReport, OutboxEvent, StoreTime } from '../../spec/store.ts'
-import { type Notice, outboxEvent } from '../notices.ts'
+import { type Notice, outboxEvent } from '../notices/notices.ts'
 
 /** A node's last report as the store lists it. */
 export type LastReport = NodeReport & { readonly at: StoreTime; readonly age: number }

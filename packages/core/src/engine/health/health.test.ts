@@ -2,7 +2,7 @@ import { fakeClock, memoryNotifier, memoryRepository } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { day, live, minute, options, second, site, stateOf } from '../../../test/health-site.ts'
 import type { Repository } from '../../spec/repository.ts'
-import { requireOwnership } from '../ownership.ts'
+import { requireOwnership } from '../points/ownership.ts'
 
 describe('the report of a node', () => {
   it('says what was checked, with host name and version', async () => {

@@ -2,7 +2,7 @@ import { countingIds, memoryNotifier, memoryStore } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { day, minute, type Node, options, type Site, site } from '../../../test/health-site.ts'
 import type { Repository } from '../../spec/repository.ts'
-import { requireOwnership } from '../ownership.ts'
+import { requireOwnership } from '../points/ownership.ts'
 
 describe('the check of a repository', () => {
   const check = async (node: Node) =>

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../spec/helpers/index.ts'
 import { errorText } from '../error-text.ts'
-import { isOpen } from '../intents.ts'
 import type { EngineParts } from '../parts.ts'
+import { isOpen } from '../runs/intents.ts'
 import type { Look } from './check-runner.ts'
 
 /** Open undos are tried every few seconds; one that failed and is well again is forgotten after this. */

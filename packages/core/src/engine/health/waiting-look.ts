@@ -3,7 +3,7 @@ import { isoTime } from '../../model/names.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import type { Json } from '../../spec/json.ts'
 import type { Cursor, Run } from '../../spec/store.ts'
-import { outboxEvent } from '../notices.ts'
+import { outboxEvent } from '../notices/notices.ts'
 import { type EngineParts, offersOf } from '../parts.ts'
 import type { Look } from './check-runner.ts'
 

@@ -1,10 +1,10 @@
 import type { SweepInput } from '../../model/run-input.ts'
 import type { SweepOutcome } from '../../model/run-outcome.ts'
-import type { Attempt } from '../attempt.ts'
-import { plainResult, type Success } from '../finish.ts'
-import { requireOwnership } from '../ownership.ts'
 import type { EngineParts } from '../parts.ts'
-import { runRequest } from '../requests.ts'
+import { requireOwnership } from '../points/ownership.ts'
+import type { Attempt } from '../runs/attempt.ts'
+import { plainResult, type Success } from '../runs/finish.ts'
+import { runRequest } from '../runs/requests.ts'
 import { sweep } from '../sweep.ts'
 
 /** The sweep of `start()`, again and again while the engine lives. Points that the catalog does not know are read into it by a rescan that follows. */

@@ -1,0 +1,35 @@
+import { countingIds, memoryPlatform, memoryRepository, memoryStore, scriptedProvider } from '@holdfast/testkit'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../clock.ts'
+import type { Clock } from '../../spec/clock.ts'
+import { createEngine } from '../create-engine.ts'
+
+test('freeze: a process that stood still for longer than its lease does not take its own run over', async () => {
+  const leaseMs = 600
+  let slept = 0
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + slept, monotonic: () => systemClock.monotonic() + slept }
+  const platform = memoryPlatform()
+  const id = platform.addVolume('data')
+  const provider = scriptedProvider(platform, { shape: 'tarVolume', name: 'p' })
+  const engine = await createEngine({
+    name: 'node-a',
+    clock,
+    leaseMs,
+    store: memoryStore({ clock, ids: countingIds('s') }),
+    repositories: { main: memoryRepository({ clock }) },
+    providers: {
+      p: {
+        ...provider,
+        async backup(request, sink, run) {
+          slept += 10 * leaseMs
+          await engine.run({ key: 'other', operation: 'verify', repository: 'main' }) // makes the worker look for runs at once
+          return provider.backup(request, sink, run)
+        },
+      },
+    },
+  })
+  await engine.start()
+  await engine.run({ key: 'k', operation: 'backup', repository: 'main', workload: { provider: 'p', id } })
+  expect(await engine.getRun('k')).toMatchObject({ state: 'succeeded', attempt: 1, failures: 0 })
+  await engine.stop()
+})
