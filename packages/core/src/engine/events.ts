@@ -1,4 +1,5 @@
 import { EventEmitter } from 'eventemitter3'
+import type { Finding } from '../model/run-outcome.ts'
 import { invalidOptions, nearest, showValue } from '../spec/helpers/index.ts'
 import type { Logger } from '../spec/logger.ts'
 import type { RunState } from '../spec/store.ts'
@@ -28,7 +29,8 @@ export interface EngineEvents {
   /** A manifest is durable: from here on the point exists, whatever happens next. */
   'point-committed': RunEvent & { readonly repository: string; readonly point: string }
   'point-deleted': { readonly repository: string; readonly point: string }
-  'point-damaged': { readonly repository: string; readonly point: string; readonly file: string; readonly message: string }
+  /** With the damaged parts of a disk, and the other points that build on it, where they are known. */
+  'point-damaged': Finding & { readonly repository: string }
   'undo-failed': { readonly provider: string; readonly kind: string; readonly error: unknown }
   warning: { readonly code: string; readonly message: string; readonly cause?: unknown }
 }

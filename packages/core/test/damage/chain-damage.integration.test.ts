@@ -49,6 +49,8 @@ describe(`damage in a chain of four points (seed ${seed})`, () => {
   it('is told with disk, guest offset and the points that build on it, by the engine and without it', async () => {
     const { engine, repository, files, points } = await chainWorld()
     expect(points).toHaveLength(4)
+    const told: unknown[] = []
+    engine.on('point-damaged', (event) => told.push(event))
     let affected = 0
     for (const [place, { id, folder, disks }] of points.entries()) {
       for (const { disk, file, metadata, sums, dataBytes } of disks) {
@@ -72,6 +74,7 @@ describe(`damage in a chain of four points (seed ${seed})`, () => {
         expect(await offlineFindings(repository)).toEqual([finding])
         const { findings } = await engine.verify({ repository: 'main' })
         expect(findings).toEqual([finding])
+        expect(told.splice(0)).toEqual([{ repository: 'main', ...finding }])
         await files.write(path, undefined)
         expect(await offlineFindings(repository, 'quick')).toMatchObject([
           { file: path, message: 'the file is gone', disk: { key: disk.key, clusters: 0 }, ...(affects.length > 0 && { affects }) },

@@ -59,8 +59,7 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
   if (left.size > 0) {
     throw new HoldfastError('NOT_FOUND', `There is no point ${[...left].join(', ')} in repository "${input.repository}".`)
   }
-  for (const { point, file, message } of findings)
-    parts.events.emit('point-damaged', { repository: input.repository, point, file, message })
+  for (const finding of findings) parts.events.emit('point-damaged', { repository: input.repository, ...finding })
   const { bytes } = attempt.meter.snapshot()
   const result: VerifyOutcome = { repository: input.repository, mode: input.mode, points: checked, bytes, findings }
   return { result: plainResult(result) }

@@ -65,10 +65,7 @@ export function createPolicies(store: Store, repository: string): Policies {
   }
 }
 
-/**
- * A repository that the plan does not name held its backups before: they follow the plan as it is now. What somebody has copied there by hand stays: no plan
- * says anything of it.
- */
+/** A repository that the plan does not name held its backups before: they follow the plan as it is now, and so does what somebody has copied there by hand. */
 function retentionIn(plan: BackupPlan, repository: string): RetentionPolicy | undefined {
   const copied = plan.copy?.find((each) => each.repository === repository)
   return copied ? copied.retention : plan.retention
