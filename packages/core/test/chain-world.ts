@@ -10,6 +10,9 @@ import {
 import { expect, onTestFinished } from 'vitest'
 import { systemClock } from '../src/clock.ts'
 import { createEngine } from '../src/engine/create-engine.ts'
+import { bytesOf } from '../src/spec/helpers/bytes.ts'
+
+const { signal } = new AbortController()
 
 /** A workload, a machine with two disks unless told otherwise, as many points of it as asked for, and what it held at each of them. */
 export async function chainWorld(points: number, shape: 'ovirtLike' | 'tarVolume' | 'esxiLike' = 'ovirtLike') {
@@ -57,5 +60,16 @@ export async function chainWorld(points: number, shape: 'ovirtLike' | 'tarVolume
     const points = await engine.points({ repository: name })
     return points.find((point) => point.id === id)?.summary.disks.map(({ form, parent }) => parent ?? form)
   }
-  return { platform, store, repository, offsite, engine, workload, ids, backup, expectAllGood, formsOf }
+  /** Flips a bit of the last data of each disk of a point, as it was first written. */
+  const spoil = async (id: string | undefined) => {
+    for await (const { path, size } of repository.list('', { signal })) {
+      if (!path.includes(`${id}/1/`) || !path.endsWith('.qcow2')) continue
+      const file = await repository.open(path, { signal })
+      const bytes = Buffer.alloc(size)
+      await file.readInto(bytes, 0, { signal })
+      bytes[size - 100] = (bytes[size - 100] ?? 0) ^ 1
+      await repository.put(path, bytesOf(bytes), { signal })
+    }
+  }
+  return { platform, store, repository, offsite, engine, workload, ids, backup, expectAllGood, formsOf, spoil }
 }

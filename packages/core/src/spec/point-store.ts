@@ -24,8 +24,8 @@ export interface PointRow extends ManifestRef {
   /** Point ids, never folders or files: a merge may change how a parent is stored. */
   readonly parents: readonly string[]
   /**
-   * Highest sequence of this workload in this repository when the run planned, + 1, for a full too (a copy keeps its source's). Always above the
-   * parents'. "Newest" is the highest sequence, then the higher folder name; never the latest clock.
+   * Highest sequence of this workload in this repository when the run planned, + 1, for a full too; a copy keeps its source's where that keeps
+   * the order of the points there. Always above the parents'. "Newest" is the highest sequence, then the higher folder name; never the latest clock.
    */
   readonly sequence: number
   /** As the manifest says. For people only. */

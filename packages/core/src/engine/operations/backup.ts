@@ -100,7 +100,7 @@ async function findWorkload(parts: EngineParts, input: BackupInput, options: Cal
 async function requireWritable(parts: EngineParts, name: string, options: CallOptions): Promise<void> {
   for (const { message, details } of await repositoryNamed(parts, name).check(options)) {
     const { code } = (details ?? {}) as { readonly code?: unknown }
-    if (code === 'REPOSITORY_NOT_WRITABLE') throw new HoldfastError(code, message)
+    if (code === 'REPOSITORY_NOT_WRITABLE' || code === 'ACCESS_DENIED') throw new HoldfastError(code, message, { retryable: true })
   }
 }
 

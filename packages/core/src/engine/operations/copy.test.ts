@@ -60,6 +60,27 @@ describe('copy', () => {
     await expectAllGood('offsite')
   })
 
+  it('keeps the order of the backups, whichever is copied last: the newest stays the newest', async () => {
+    const { engine, ids, workload, backup, platform, expectAllGood } = await chainWorld(4)
+    const copy = async (...points: readonly (string | undefined)[]) => {
+      await engine.copy({ from: 'main', repository: 'offsite', workload, points: points.map((id) => id ?? '') })
+      await engine.idle()
+    }
+    await copy(ids[3])
+    await copy(ids[0])
+    await copy(ids[2], ids[1])
+    expect((await engine.points({ repository: 'offsite' })).map(({ id }) => id).reverse()).toEqual(ids)
+    const [newest, latest] = await Promise.all(
+      ([{ point: ids[3] ?? '', name: 'newest' }, { name: 'latest' }] as const).map((each) =>
+        engine.restore(workload, { repository: 'offsite', ...each }),
+      ),
+    )
+    expect(platform.digest(latest?.workload ?? '')).toBe(platform.digest(newest?.workload ?? ''))
+    await engine.copy({ from: 'main', repository: 'offsite', workload, points: [await backup()] })
+    expect((await engine.points({ repository: 'offsite' })).map(({ sequence }) => sequence)).toEqual([5, 4, 3, 2, 1])
+    await expectAllGood('offsite')
+  })
+
   it('builds on the copy of a point that was merged in one of the two repositories', async () => {
     const { engine, ids, workload, backup, expectAllGood, formsOf } = await chainWorld(3)
     await engine.copy({ from: 'main', repository: 'offsite', workload })
@@ -88,28 +109,17 @@ describe('copy', () => {
   })
 
   it('refuses a copy beside itself, points that are not there, and what is damaged where it is', async () => {
-    const { engine, ids, workload, repository } = await chainWorld(2)
+    const { engine, ids, workload, spoil } = await chainWorld(2)
     await expect(engine.copy({ from: 'main', repository: 'main', workload })).rejects.toMatchObject({ code: 'INVALID_OPTIONS' })
     const nobody = { provider: 'p', id: 'misspelt' }
     await expect(engine.copy({ from: 'main', repository: 'offsite', workload: nobody })).rejects.toMatchObject({ code: 'NOT_FOUND' })
     const points = ['20200101T000000Z-0123456789abcdef']
     await expect(engine.copy({ from: 'main', repository: 'offsite', workload, points })).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    for await (const { path, size } of repository.list('', { signal })) {
-      if (!path.includes(`${ids[0]}/1/`) || !path.endsWith('.qcow2')) continue
-      const file = await repository.open(path, { signal })
-      const bytes = new Uint8Array(size)
-      await file.readInto(bytes, 0, { signal })
-      bytes[size - 100] = (bytes[size - 100] ?? 0) ^ 1
-      await repository.put(path, once(bytes), { signal })
-    }
+    await spoil(ids[0])
     await expect(engine.copy({ from: 'main', repository: 'offsite', workload })).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
     expect(await engine.points({ repository: 'offsite' })).toEqual([])
   })
 })
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes
-}
 
 describe('a plan that copies', () => {
   it('copies each point after its backup, and keeps there what its own retention says', async () => {

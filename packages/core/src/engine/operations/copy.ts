@@ -14,8 +14,8 @@ import { layersOf } from '../../transfer/disk-layers.ts'
 import { copyStream, putFile, rewriteDisk, sha256SumsOf } from '../../transfer/index.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { type ChainLink, readChain } from '../points/base-chain.ts'
-import { chainOf, highestSequence, isGood, type PointView, pointsOf, referenceOf } from '../points/catalog-view.ts'
-import { copyChoices, namedChoices } from '../points/copy-choices.ts'
+import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../points/catalog-view.ts'
+import { copyChoices, namedChoices, sequenceThere } from '../points/copy-choices.ts'
 import { requireOwnership, requireRepository } from '../points/ownership.ts'
 import { changeFlags } from '../points/point-flags.ts'
 import { createPolicies } from '../points/retention-decisions.ts'
@@ -34,7 +34,7 @@ interface Ground {
   readonly from: readonly [ChainLink, ...ChainLink[]]
   /** Points where it goes that it may build on, by their ids, with all that those build on. */
   readonly there: ReadonlyMap<string, Manifest>
-  /** Sequences are counted in each repository for itself. */
+  /** Its place among the points where it goes. */
   readonly sequence: number
   /** It was there and set aside: its new files are read and compared on the way. */
   readonly replacesBad: boolean
@@ -114,7 +114,7 @@ async function aimAtCopy(
         target: { repository: input.repository, folder, number: next },
         from: [first, ...rest],
         there,
-        sequence: highestSequence(catalog) + 1,
+        sequence: sequenceThere(source, pointsOf(catalog), point),
         replacesBad: isBad,
       }
     }

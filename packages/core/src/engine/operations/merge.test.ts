@@ -87,25 +87,22 @@ describe('merge', () => {
     expect(await engine.run({ ...gone, key: 'late' })).toEqual({ repository: 'main', point: gone.point, disks: [] })
   })
 
+  it('refuses to take over what the point does not build on', async () => {
+    const { engine, ids } = await chainWorld(3)
+    const [first, second, third] = ids as [string, string, string]
+    for (const absorb of ['20200101T000000Z-0123456789abcdef', third, second])
+      await expect(engine.merge({ repository: 'main', point: second, absorb: [first, absorb] })).rejects.toMatchObject({
+        code: 'NOT_FOUND',
+        message: `Point ${second} in repository "main" does not build on ${absorb}.`,
+      })
+    expect(await engine.merge({ repository: 'main', point: third, absorb: [second] })).toMatchObject({ number: 2 })
+  })
+
   it('refuses points that are not there, and a chain that is quarantined or damaged', async () => {
-    const { engine, ids, repository } = await chainWorld(3)
+    const { engine, ids, spoil } = await chainWorld(3)
     const unknown = '20200101T000000Z-0123456789abcdef'
     await expect(engine.merge({ repository: 'main', point: unknown })).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    const signal = new AbortController().signal
-    for await (const { path, size } of repository.list('', { signal })) {
-      if (!path.includes(`${ids[0]}/1/`) || !path.endsWith('.qcow2')) continue
-      const file = await repository.open(path, { signal })
-      const bytes = new Uint8Array(size)
-      await file.readInto(bytes, 0, { signal })
-      bytes[size - 100] = (bytes[size - 100] ?? 0) ^ 1
-      await repository.put(
-        path,
-        (async function* () {
-          yield bytes
-        })(),
-        { signal },
-      )
-    }
+    await spoil(ids[0])
     await expect(engine.merge({ repository: 'main', point: ids[2] as string })).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' })
     await engine.idle()
     // Nobody has asked for a verification: the merge that failed did.

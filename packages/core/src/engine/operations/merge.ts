@@ -94,6 +94,7 @@ async function aimAtNewNumber(
       await syncWorkload(parts, attempt, where, { added: 0, removed: 0, findings: [] }, options)
       continue
     }
+    if (!input.byRetention) requireKnown(input, found)
     const target = { repository: input.repository, folder: current.folder, number: survey.next }
     const chain = chainOf(found.points, current.pointId)
     if (!chain) throw damaged(input, 'a point it builds on is missing')
@@ -134,6 +135,16 @@ async function findPoint(parts: EngineParts, { repository, point: wanted }: Merg
     if (point) return { catalog, points, point }
   }
   return undefined
+}
+
+/** A misspelt id would merge less than was asked for, without a word. */
+function requireKnown({ repository, point, absorb = [] }: MergeInput, { points, point: { current } }: Found): void {
+  const below = new Set(chainOf(points, current.pointId)?.map((each) => each.current.pointId))
+  const strange = absorb.filter((id) => id === point || !below.has(id))
+  if (strange.length === 0 || below.size === 0) return
+  throw new HoldfastError('NOT_FOUND', `Point ${point} in repository "${repository}" does not build on ${strange.join(', ')}.`, {
+    remedy: 'Name points that it builds on, or leave out absorb, and it takes over all of them.',
+  })
 }
 
 /** Somebody may have deleted it since retention asked for the merge. */

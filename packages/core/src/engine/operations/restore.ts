@@ -98,11 +98,7 @@ async function chooseChain(parts: EngineParts, input: ResolvedRestore, options: 
   const label = `${workloadKey(input.workload)} in repository "${input.repository}"`
   const newest = input.point === 'latest' ? points.find((point) => isGood(points, point.current.pointId)) : undefined
   const pointId = input.point === 'latest' ? newest?.current.pointId : input.point
-  if (pointId === undefined) {
-    throw new HoldfastError('NOT_FOUND', `There is no good restore point of ${label}.`, {
-      remedy: 'Check provider, workload id and repository. If the catalog was lost: engine.rescan({ repository }).',
-    })
-  }
+  if (pointId === undefined) throw points.length === 0 ? noPoint(label) : noGoodPoint(label, points)
   const chain = chainOf(points, pointId)
   if (chain) return chain
   if (catalog.points.some((row) => row.pointId === pointId && row.condemned))
@@ -110,6 +106,24 @@ async function chooseChain(parts: EngineParts, input: ResolvedRestore, options: 
   const known = points.map((point) => point.current.pointId)
   if (known.includes(pointId)) throw new HoldfastError('POINT_DAMAGED', `Point ${pointId} of ${label} builds on a point that is gone.`)
   throw new HoldfastError('NOT_FOUND', `There is no point ${pointId} of ${label}. There are: ${known.slice(0, 10).join(', ') || 'none'}.`)
+}
+
+function noPoint(label: string): HoldfastError {
+  return new HoldfastError('NOT_FOUND', `There is no restore point of ${label}.`, {
+    remedy: 'Check provider, workload id and repository. If the catalog was lost: engine.rescan({ repository }).',
+  })
+}
+
+function noGoodPoint(label: string, points: readonly PointView[]): HoldfastError {
+  const aside = points.filter(({ current }) => current.flags.quarantine !== undefined).length
+  const [newest] = points
+  return new HoldfastError(
+    'NOT_FOUND',
+    `None of the ${points.length} restore points of ${label} is good: ${aside} quarantined, or on such a one they build.`,
+    {
+      remedy: `Name one to try it all the same, every hash is compared; the newest is ${newest?.current.pointId}. Or restore from a copy of the repository.`,
+    },
+  )
 }
 
 /** Which manifest of the chain it is, and what is wrong with it. */

@@ -5,6 +5,7 @@ import type { VerifyInput } from '../../model/run-input.ts'
 import type { VerifyOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../../spec/errors.ts'
+import { nearest } from '../../spec/helpers/index.ts'
 import type { Flags } from '../../spec/store.ts'
 import { type Finding, verifyPoint } from '../../transfer/index.ts'
 import { errorText } from '../error-text.ts'
@@ -39,7 +40,9 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
   const { owner, repositoryId } = await checkRepositoryFile(parts, input.repository, findings, options)
   let checked = 0
   const left = new Set(input.points ?? [])
+  const workloads: string[] = []
   for await (const workload of parts.store.points.workloads(input.repository, options)) {
+    workloads.push(workload)
     if (input.workload && workloadKey(input.workload) !== workload) continue
     const catalog = await parts.store.points.catalog(input.repository, workload, options)
     const points = pointsOf(catalog)
@@ -59,10 +62,23 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
   if (left.size > 0) {
     throw new HoldfastError('NOT_FOUND', `There is no point ${[...left].join(', ')} in repository "${input.repository}".`)
   }
+  if (checked === 0) tellNothingVerified(attempt, input, workloads)
   for (const finding of findings) parts.events.emit('point-damaged', { repository: input.repository, ...finding })
   const { bytes } = attempt.meter.snapshot()
   const result: VerifyOutcome = { repository: input.repository, mode: input.mode, points: checked, bytes, findings }
   return { result: plainResult(result) }
+}
+
+/** No finding of no point would look like good news. A plan may be older than the first backup, so there it is no error. */
+function tellNothingVerified(attempt: Attempt, { repository, workload }: VerifyInput, known: readonly string[]): void {
+  const wanted = workload && workloadKey(workload)
+  const message = `Nothing was verified: the catalog knows no point ${wanted === undefined ? '' : `of ${wanted} `}in repository "${repository}".`
+  attempt.warn('NOTHING_VERIFIED', message)
+  if (wanted === undefined || known.includes(wanted) || attempt.run.planId !== undefined) return
+  const near = nearest(wanted, known)
+  throw new HoldfastError('NOT_FOUND', message, {
+    remedy: `${near === undefined ? 'Check provider and id of the workload.' : `Did you mean ${near}?`} If the catalog was lost: engine.rescan({ repository }).`,
+  })
 }
 
 /** Whose flags these are. Only into a repository of ours they are written; only of somebody else's the catalog knows no more than its last rescan. */

@@ -33,6 +33,26 @@ export function namedChoices(source: readonly PointView[], there: readonly Point
   return source.filter(({ current }) => wanted.includes(current.pointId) && !known.has(current.pointId)).sort(byAge)
 }
 
+/**
+ * The place of a copied point among those that are there: above all that are older and below all that are younger, whichever is copied last, so that the
+ * newest backup is the newest there too. Its own where that fits, which is always as long as one repository is copied from. Pure.
+ */
+export function sequenceThere(source: readonly PointView[], there: readonly PointView[], { current: own }: PointView): number {
+  const known = there.find(({ current }) => current.pointId === own.pointId)
+  if (known) return known.current.sequence
+  const sequences = new Map(source.map(({ current }) => [current.pointId, current.sequence]))
+  let [low, high] = [0, Number.POSITIVE_INFINITY]
+  for (const { current } of there) {
+    const sequence = sequences.get(current.pointId)
+    const age = sequence === undefined ? current.createdAt - own.createdAt : sequence - own.sequence
+    if (age < 0 || (age === 0 && current.folder < own.folder)) low = Math.max(low, current.sequence)
+    else high = Math.min(high, current.sequence)
+  }
+  if (low < own.sequence && own.sequence < high) return own.sequence
+  // Without room between two, it shares the place of the younger one: then the name of the folder decides, which begins with the time.
+  return low + 1 === high ? high : low + 1
+}
+
 const byAge = (one: PointView, other: PointView): number =>
   one.current.createdAt - other.current.createdAt || one.current.sequence - other.current.sequence
 
