@@ -293,3 +293,16 @@ test('a cancelled run that works in this process ends at once, not at its next r
   await expect(handle).rejects.toMatchObject({ code: 'RUN_CANCELLED', message: expect.stringContaining('not today') })
   await engine.stop()
 })
+
+test('one repository under two names is refused at the start, and is not taken for a sign that the catalog was rolled back', async () => {
+  const { make, repository } = parts()
+  const engine = await make({ repositories: { main: repository, offsite: repository } })
+  const warnings: string[] = []
+  engine.on('warning', ({ code }) => warnings.push(code))
+  await expect(engine.start()).rejects.toMatchObject({
+    code: 'INVALID_OPTIONS',
+    message: expect.stringMatching(/^Repositories "main" and "offsite" are the same one/),
+  })
+  expect(warnings).toEqual([])
+  await engine.stop()
+})

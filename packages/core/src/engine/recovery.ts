@@ -5,7 +5,7 @@ import type { Run } from '../spec/store.ts'
 import { errorText } from './error-text.ts'
 import { outboxEvent } from './notices/notices.ts'
 import { type EngineParts, type Identity, offersOf, repositoryNamed } from './parts.ts'
-import { readOwnership, requireOwnership, rolledBack, writeOwner } from './points/ownership.ts'
+import { readOwnership, requireOwnership, rolledBack, sameTwice, writeOwner } from './points/ownership.ts'
 import { executeRun } from './runs/execute.ts'
 import { keepOwnLeases } from './runs/hold.ts'
 import { runRequest } from './runs/requests.ts'
@@ -68,14 +68,21 @@ export async function claimRepositories(
 ): Promise<void> {
   let seenEpoch = -1
   const ours: string[] = []
+  const names = new Map<string, string>()
+  let twice: HoldfastError | undefined
   for (const name of parts.repositories.keys()) {
     await unlessUnavailable(parts, name, async () => {
       const file = await claim(parts, name, options)
       if (!file) return
+      const other = names.get(file.repositoryId)
+      if (other !== undefined) twice = sameTwice(other, name, file.repositoryId)
+      if (twice) return
+      names.set(file.repositoryId, name)
       ours.push(name)
       if (await rolledBack(parts, name, file, setIdentity, options)) seenEpoch = Math.max(seenEpoch, file.epoch)
     })
   }
+  if (twice) throw twice
   if (seenEpoch >= 0) {
     const message = 'The database is older than a repository: it was rolled back. All repositories are read again.'
     parts.logger.warn(message)

@@ -74,10 +74,13 @@ function deleted(name: string): HoldfastError {
 /** Under two names the same points would be listed, pruned and missed twice. */
 function refuseTwice(parts: EngineParts, name: string, { repositoryId }: RepositoryFile): void {
   const other = [...parts.recognised].find(([each, id]) => each !== name && id === repositoryId)?.[0]
-  if (other !== undefined)
-    throw new HoldfastError('INVALID_OPTIONS', `Repositories "${other}" and "${name}" are the same one (${repositoryId}).`, {
-      remedy: 'Give each repository one name, or each name a folder of its own.',
-    })
+  if (other !== undefined) throw sameTwice(other, name, repositoryId)
+}
+
+export function sameTwice(one: string, other: string, repositoryId: string): HoldfastError {
+  return new HoldfastError('INVALID_OPTIONS', `Repositories "${one}" and "${other}" are the same one (${repositoryId}).`, {
+    remedy: 'Give each repository one name, or each name a folder of its own.',
+  })
 }
 
 /** Another disk mounted in the same place has another id: its points would look deleted. */
