@@ -116,12 +116,12 @@ async function restore(
 const nameTaken = (path: string) => new HoldfastError('NAME_TAKEN', `There is a disk image ${path} already.`)
 
 // #region fill
-/** Writes only what holds data, so that the file is as sparse as it can be. Answers with the number of its inode. */
+/** For its owner only, as what a disk holds is nobody else's. Writes only what holds data, so that the file is as sparse as it can be. Answers with the number of its inode. */
 async function fill(path: string, disk: spec.StoredDisk, run: spec.RunContext): Promise<string> {
   const blocks = await disk.open(run)
   let file: FileHandle | undefined
   try {
-    file = await open(path, 'wx')
+    file = await open(path, 'wx', 0o600)
     await file.truncate(disk.size)
     const buffer = new Uint8Array(1 << 20)
     for await (const { offset, length, kind } of blocks.extents(run)) {

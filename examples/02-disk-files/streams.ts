@@ -21,7 +21,7 @@ export function putExport(sink: spec.BackupSink, disk: spec.Disk, path: string):
 /** Out of the point. `writeFile` takes one chunk after the other and resolves after the last: by then the hash was proven. */
 export async function takeFile(file: spec.StoredFile, part: string, { signal }: spec.RunContext): Promise<void> {
   try {
-    await writeFile(part, await file.open({ signal }), { flag: 'wx', flush: true, signal })
+    await writeFile(part, await file.open({ signal }), { flag: 'wx', mode: 0o600, flush: true, signal })
   } catch (error) {
     throwIfAborted(signal)
     throw mapError(error, 'PROVIDER_FAILED', `${part} cannot be written`)

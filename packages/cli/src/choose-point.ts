@@ -21,14 +21,21 @@ export function workloadsOf({ points }: Pick<OpenFolder, 'points'>): readonly st
   return [...new Set(points.map((point) => workloadText(point.workload)))]
 }
 
+const checkFolder = 'Check that this is the folder of the repository, and that it is mounted.'
+
+/** What is left of a repository that was emptied, or of one whose share is not mounted. */
+export const noPoint = ({ root }: OpenFolder, remedy = checkFolder): HoldfastError =>
+  new HoldfastError('NOT_FOUND', `There is no point in ${root}.`, { remedy })
+
 /** Throws NOT_FOUND with the workloads that there are. */
 export function checkWorkload(repository: OpenFolder, workload: string | undefined): void {
   const known = workloadsOf(repository)
   if (workload === undefined || known.includes(workload)) return
   const near = nearest(workload, known)
   const message = `There is no point of a workload ${JSON.stringify(workload)} in ${repository.root}.`
+  const hint = near === undefined ? '' : `Did you mean ${near}? `
   throw new HoldfastError('NOT_FOUND', message, {
-    remedy: `${near === undefined ? '' : `Did you mean ${near}? `}There are: ${someOf(known)}.`,
+    remedy: known.length === 0 ? `The repository holds no point. ${checkFolder}` : `${hint}There are: ${someOf(known)}.`,
   })
 }
 
@@ -69,7 +76,7 @@ function unknownPoint({ root }: OpenFolder, name: string, all: readonly AnyPoint
   const ids = all.map(({ id }) => id)
   const near = ids.find((id) => id.startsWith(name)) ?? nearest(name, ids)
   const hint = near === undefined ? '' : `Did you mean ${near}? `
-  const remedy = all.length === 0 ? 'The repository holds no point.' : `${hint}There are: ${someOf(ids)}.`
+  const remedy = all.length === 0 ? `The repository holds no point. ${checkFolder}` : `${hint}There are: ${someOf(ids)}.`
   return new HoldfastError('NOT_FOUND', `There is no point ${JSON.stringify(name)} in ${root}.`, { remedy })
 }
 
@@ -98,7 +105,7 @@ function chooseLatest(repository: OpenFolder, workload: string | undefined): Cho
   const newer = [...unreadable, ...skipped]
   if (point !== undefined) return { point, warnings: newer.map((each) => `may be newer, but is not used as the latest: ${each}`) }
   const label = workload ?? known[0] ?? repository.root
-  if (newer.length === 0) throw new HoldfastError('NOT_FOUND', `There is no point in ${repository.root}.`)
+  if (newer.length === 0) throw noPoint(repository)
   throw new HoldfastError('POINT_DAMAGED', `There is no good point of ${label}: ${newer.slice(0, 3).join('; ')}.`, {
     remedy: 'Name a point to try it all the same: every hash is checked. Or read another copy of the repository.',
   })

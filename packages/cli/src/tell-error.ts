@@ -16,7 +16,6 @@ const remedies: { readonly [code: string]: string } = {
   TRUNCATED: 'Restore another point (holdfast points), or put the file back from a copy of the repository.',
   REPOSITORY_FAILED: 'Check the disk or share that holds the repository, then try again.',
   REPOSITORY_MISSING: 'Check the path. If it is right: mount the disk or share that holds the repository, then try again.',
-  REPOSITORY_NOT_WRITABLE: 'Run the command as the user that owns the repository, or as root: its files can be read by their owner only.',
   STALLED: 'Check the disk or share that holds the repository, then try again.',
   UNSUPPORTED_FORMAT: 'Use a newer version of Holdfast: this one cannot read what a newer one wrote.',
 }

@@ -73,6 +73,36 @@ describe('a folder that is no repository ends with 2', () => {
   })
 })
 
+describe('a repository without any point', () => {
+  it('ends a verification with 2, also for programs: nothing was proven; latest says what to check', async () => {
+    const { repository } = await copy()
+    for (const name of await readdir(repository)) if (name !== 'repository.json') await rm(join(repository, name), { recursive: true })
+    const remedy = 'check that this is the folder of the repository, and that it is mounted.'
+    for (const words of [[], ['--quick']]) {
+      const ended = ends(await holdfast(['verify', repository, ...words]), 2, `There is no point in ${repository}. (NOT_FOUND)`, remedy)
+      expect(ended).toMatchObject({ stdout: '', stderr: expect.stringContaining('Nothing was verified: ') })
+    }
+    const { stdout } = ends(await holdfast(['verify', repository, '--json']), 2)
+    expect(JSON.parse(stdout)).toEqual({
+      error: { code: 'NOT_FOUND', message: `There is no point in ${repository}.`, remedy: `Nothing was verified: ${remedy}` },
+    })
+    for (const words of [
+      ['show', repository, 'latest'],
+      ['verify', repository, 'latest'],
+      ['show', repository, id(made.chain, 0)],
+      ['verify', repository, '--workload', 'ovirt/vm-1'],
+    ])
+      ends(await holdfast(words), 2, 'There is no point', 'Check that this is the folder of the repository, and that it is mounted.')
+  })
+
+  it('of which something is damaged ends with 1 and says what', async () => {
+    const { repository, flip } = await copy()
+    for (const name of await readdir(repository)) if (name !== 'repository.json') await rm(join(repository, name), { recursive: true })
+    await flip(join(repository, 'repository.json'))
+    ends(await holdfast(['verify', repository]), 1, 'DAMAGED repository.json does not verify', '0 points verified', '1 finding')
+  })
+})
+
 describe('repository.json', () => {
   it('that is gone or damaged keeps nobody from a restore; verify reports it', async () => {
     const { repository, flip } = await copy()
@@ -322,7 +352,7 @@ describeWithPeers(['root'], 'as root', () => {
   it('and as somebody else, a repository of another user says who may read it', async () => {
     const { repository } = await copy()
     const ended = await holdfast(['points', repository], { user: 65_534 })
-    ends(ended, 2, 'permission is denied', 'Run the command as the user that owns the repository, or as root')
+    ends(ended, 2, 'permission is denied', '(ACCESS_DENIED)', 'Run it as the user that owns the repository, or as root')
   })
 
   it('an unpacked archive keeps owners, modes and times; somebody else is told that owners are not set', async () => {

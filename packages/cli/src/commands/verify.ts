@@ -1,7 +1,7 @@
 import type { Finding } from '@holdfast/core/offline'
-import { formatBytes, formatDuration } from '@holdfast/core/spec'
+import { formatBytes, formatDuration, HoldfastError } from '@holdfast/core/spec'
 import { clusterBytes } from '@holdfast/disk-image'
-import { checkWorkload, choosePoint, findPoint, workloadText } from '../choose-point.ts'
+import { checkWorkload, choosePoint, findPoint, noPoint, workloadText } from '../choose-point.ts'
 import type { Command, Words } from '../command.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import type { Host } from '../host.ts'
@@ -13,7 +13,7 @@ import { repositoryJson } from './points.ts'
 const details = `Without a point, all are verified, oldest first; a named point with everything it builds on. Every stored byte is read and compared with the
 hashes in the manifests; --quick only looks whether the files are there and have the right size. A finding is told when it is found, on the
 standard output: the file, of a disk the damaged parts as the guest sees them, and which other points build on it. Progress goes to standard
-error. Nothing is written, so nothing is quarantined either.
+error. Nothing is written, so nothing is quarantined either. Where there is no point to verify it ends with 2: nothing was proven.
 
 Examples:
   holdfast verify /srv/backup
@@ -41,6 +41,7 @@ async function run(words: Words, host: Host): Promise<ExitCode> {
     const folders = foldersOf(repository, words, progress)
     const { findings, points, quarantined } = await verify(repository, words, folders, progress, host)
     progress.end()
+    if (points === 0 && findings.length === 0) throw nothingVerified(repository, host)
     const mode = words.quick ? 'quick' : 'full'
     const { bytes } = progress.meter.snapshot()
     if (words.json) {
@@ -57,6 +58,16 @@ async function run(words: Words, host: Host): Promise<ExitCode> {
   } finally {
     progress.end()
   }
+}
+
+/** A schedule that looks at the exit code alone must hear of a repository that was wiped, or is not mounted. */
+function nothingVerified(repository: OpenFolder, { tell }: Host): HoldfastError {
+  for (const note of repository.notes) tell(`Note: ${printable(note)}\n`)
+  const remedy = 'Nothing was verified: check that this is the folder of the repository, and that it is mounted.'
+  if (repository.points.length === 0) return noPoint(repository, remedy)
+  return new HoldfastError('NOT_FOUND', `What was to be verified in ${repository.root} was deleted meanwhile.`, {
+    remedy: 'Nothing was verified: list the points that there are (holdfast points).',
+  })
 }
 
 /** Undefined: all. Also points whose manifest cannot be read: that is what is then found of them. */

@@ -68,7 +68,7 @@ export async function sendDisk(key: string, format: DiskFormat, destination: Des
   const stream = await opened.streamDisk(key, { format, signal: host.signal })
   const { disk, size } = stream
   const length = size === undefined ? 'a length that is known at its end' : `${size} bytes`
-  const sent: Sent = { begun: false, bytes: 0 }
+  const sent: Sent = { begun: false, bytes: 0, inHand: 0 }
   try {
     tell(printable(`Disk "${disk.name}" (${disk.key}) as ${format}, ${length}, to ${destination.label}`))
     const counted = countedStream(stream, sent)
@@ -78,10 +78,9 @@ export async function sendDisk(key: string, format: DiskFormat, destination: Des
     tell(`${sent.bytes} bytes sent. Every hash matched.`)
     return { disk, format, to: address === undefined ? '-' : destination.label, bytes: sent.bytes, ...answer }
   } catch (error) {
-    const of = size === undefined ? '' : ` of ${size}`
     // A file behind a ">" is there before the first byte.
     if (destination.address !== undefined && !sent.begun) tell('Nothing of the disk was sent.')
-    else tell(`INCOMPLETE: it ended after ${sent.bytes} bytes${of}. What came there is not the disk: throw it away.`)
+    else tell(`INCOMPLETE: it ended ${endOf(sent, size)}. What came there is not the disk: throw it away.`)
     throw error
   } finally {
     await stream[Symbol.asyncDispose]()
@@ -93,6 +92,13 @@ interface Sent {
   begun: boolean
   /** What the reader is done with. */
   bytes: number
+  /** Length of what he has in his hands: nobody knows how much of it has left. */
+  inHand: number
+}
+
+function endOf({ bytes, inHand }: Sent, size: number | undefined): string {
+  const of = size === undefined ? '' : ` of ${size}`
+  return inHand === 0 ? `after ${bytes} bytes${of}` : `between byte ${bytes} and byte ${bytes + inHand}${of}`
 }
 
 function countedStream(stream: DiskStream, sent: Sent): DiskStream {
@@ -100,8 +106,10 @@ function countedStream(stream: DiskStream, sent: Sent): DiskStream {
     sent.begun = true
     for await (const chunk of chunks) {
       const { length } = chunk
+      sent.inHand = length
       yield chunk
       sent.bytes += length
+      sent.inHand = 0
     }
   }
   return { ...stream, open: (options) => counted(stream.open(options)) }

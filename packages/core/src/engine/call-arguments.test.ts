@@ -42,6 +42,18 @@ const wrong: readonly (readonly [string, (engine: Loose) => PromiseLike<unknown>
   ['previewPrune without anything', (e) => e.previewPrune?.(), /^engine\.previewPrune: the value is missing/],
   ['pin without a point', (e) => e.pin?.({ repository: 'main' }, 'audit'), /^engine\.pin: point is missing/],
   ['pin without a reason', (e) => e.pin?.({ repository: 'main', point: 'x' }), /^engine\.pin: reason is missing/],
+  ['pin for an empty reason', (e) => e.pin?.({ repository: 'main', point: 'x' }, ''), /^engine\.pin: reason is "": say why it is pinned/],
+  [
+    'pin for a blank reason',
+    (e) => e.pin?.({ repository: 'main', point: 'x' }, ' \t'),
+    /^engine\.pin: reason is " .*": say why it is pinned/,
+  ],
+  [
+    'hold until a time in the past',
+    (e) => e.hold?.({ repository: 'main', point: 'x' }, new Date(world.clock.now()).toISOString()),
+    /^engine\.hold: until is "2\d{3}-.*Z", a time in the past: it protects nothing/,
+    /engine\.release/,
+  ],
   ['hold without an end', (e) => e.hold?.({ repository: 'main', point: 'x' }), /^engine\.hold: until is missing/],
   ['getRun without a name', (e) => e.getRun?.(), /^engine\.getRun: idOrKey is missing/],
   ['cancel without a name', (e) => e.cancel?.(), /^engine\.cancel: idOrKey is missing/],

@@ -31,6 +31,22 @@ export function checkWord(given: unknown, path: string, call: string): void {
   throw invalidOptions(`engine.${call}`, [{ path, problem }])
 }
 
+/** The same for why a point is pinned, which people read when they wonder why it is still there. */
+export function checkReason(given: unknown, call: string): void {
+  checkWord(given, 'reason', call)
+  if (String(given).trim() !== '') return
+  throw invalidOptions(`engine.${call}`, [{ path: 'reason', problem: `is ${showValue(given)}: say why it is pinned` }])
+}
+
+/** The same as {@link parseTime}, and later than `now`. Both in milliseconds. */
+export function parseTimeToCome(text: string, path: string, call: string, now: number): number {
+  const time = parseTime(text, path, call)
+  if (time > now) return time
+  throw new HoldfastError('INVALID_OPTIONS', `engine.${call}: ${path} is ${showValue(text)}, a time in the past: it protects nothing.`, {
+    remedy: 'Give a time to come. engine.release({ repository, point }) ends a hold.',
+  })
+}
+
 /** A time with its zone, in milliseconds. */
 export function parseTime(text: string, path: string, call: string): number {
   checkWord(text, path, call)

@@ -4,7 +4,7 @@ import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import type { Flags } from '../spec/store.ts'
 import type { WorkloadRef } from '../spec/workload.ts'
-import { checkArgument, checkWord, parseTime } from './call-arguments.ts'
+import { checkArgument, checkReason, parseTimeToCome } from './call-arguments.ts'
 import type { Engine, PointChoice, PointFlags, PointInfo } from './engine.ts'
 import type { EngineLife } from './life.ts'
 import { type EngineParts, repositoryNamed } from './parts.ts'
@@ -38,11 +38,11 @@ export function pointCalls(
     },
     pin: (point, reason) =>
       change('pin', point, () => {
-        checkWord(reason, 'reason', 'pin')
+        checkReason(reason, 'pin')
         return { pin: reason }
       }),
     unpin: (point) => change('unpin', point, () => ({ pin: null })),
-    hold: (point, until) => change('hold', point, () => ({ holdUntil: parseTime(until, 'until', 'hold') })),
+    hold: (point, until) => change('hold', point, () => ({ holdUntil: parseTimeToCome(until, 'until', 'hold', parts.clock.now()) })),
     release: (point) => change('release', point, () => ({ holdUntil: null })),
     liftQuarantine: (point) => change('liftQuarantine', point, () => ({ quarantine: null })),
   }

@@ -243,11 +243,11 @@ export interface Engine extends AsyncDisposable {
   plans(): Promise<readonly { readonly id: string; readonly plan: Plan }[]>
   /** Points as the catalog knows them, newest first within a workload. */
   points(filter: { readonly repository: string; readonly workload?: WorkloadRef }): Promise<readonly PointInfo[]>
-  /** A pinned point is never deleted. Acknowledged means durable in the repository. POINT_CONDEMNED when it is being deleted already. */
+  /** A pinned point is never deleted. Acknowledged means durable in the repository. POINT_CONDEMNED when it is being deleted already, INVALID_OPTIONS without a reason. */
   pin(point: PointChoice, reason: string): Promise<void>
   /** Takes a pin off. Nothing happens if there is none. */
   unpin(point: PointChoice): Promise<void>
-  /** Held points are not deleted before `until` (ISO 8601 UTC). */
+  /** Held points are not deleted before `until` (ISO 8601 UTC). INVALID_OPTIONS when that is in the past by the engine's clock. */
   hold(point: PointChoice, until: string): Promise<void>
   /** Ends a hold. Nothing happens if there is none. */
   release(point: PointChoice): Promise<void>

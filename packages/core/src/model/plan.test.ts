@@ -37,6 +37,13 @@ describe('plan', () => {
     ['a missing key', { kind: 'backup', workloads: plan.workloads }, 'repository is missing; expected string', 'Mend'],
     ['a wrong type', { ...plan, workloads: 'shop-db' }, 'workloads is "shop-db"; expected array', 'Mend'],
     ['no workload', { ...plan, workloads: [] }, 'workloads is a list of 0: a plan protects at least one workload', 'Mend'],
+    ['a priority out of range', { ...plan, priority: 101 }, 'priority is 101: expected a whole number, -100 to 100', 'Mend'],
+    [
+      'no repository to clean up',
+      { kind: 'maintenance', task: 'clean-up', repositories: [] },
+      'repositories is a list of 0: name at least one repository, or leave it out',
+      'Mend',
+    ],
     ['a bad name', { ...plan, repository: 'Main Repo' }, 'repository is "Main Repo": names are lower-case letters', 'Mend'],
     ['an empty id', { ...plan, workloads: [{ provider: 'docker', id: '' }] }, 'workloads[0].id is ""', 'Mend'],
     ['an id with a control character', { ...plan, workloads: [{ provider: 'docker', id: 'a\nb' }] }, 'workloads[0].id is "a\\nb"', 'Mend'],

@@ -108,7 +108,11 @@ const laterParts = ['verify', 'replication', 'notify'] as const
 const later = 'is not supported yet in this version'
 const laterKinds = ['replication', 'snapshot'] as const
 
-const planned = { schedule: scheduleSchema.exactOptional(), priority: z.int().min(-100).max(100).default(0) }
+const priorityExpected = 'expected a whole number, -100 to 100'
+const planned = {
+  schedule: scheduleSchema.exactOptional(),
+  priority: z.int().min(-100, priorityExpected).max(100, priorityExpected).default(0),
+}
 
 const schemas = {
   backup: z.strictObject({
@@ -130,7 +134,7 @@ const schemas = {
     repository: nameSchema,
     workloads: selectionSchema.exactOptional(),
     mode: z.enum(['quick', 'full', 'sample', 'restore']).default('full'),
-    points: z.int().min(1).default(1),
+    points: z.int().min(1, 'expected a whole number, 1 or more').default(1),
     restore: z
       .strictObject({ provider: nameSchema.exactOptional(), options: jsonSchema.default({}), probe: jsonSchema.exactOptional() })
       .prefault({}),
@@ -139,7 +143,7 @@ const schemas = {
   maintenance: z.strictObject({
     kind: z.literal('maintenance'),
     task: z.enum(['clean-up', 'health-check']),
-    repositories: z.array(nameSchema).min(1).exactOptional(),
+    repositories: z.array(nameSchema).min(1, 'name at least one repository, or leave it out').exactOptional(),
     ...planned,
   }) satisfies z.ZodType<MaintenancePlan>,
 } as const

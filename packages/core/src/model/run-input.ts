@@ -147,9 +147,9 @@ const schemas = {
     operation: z.literal('verify'),
     repository: nameSchema,
     workload: workloadRefSchema.exactOptional(),
-    points: z.array(pointIdSchema).min(1).exactOptional(),
+    points: z.array(pointIdSchema).min(1, 'name at least one point').exactOptional(),
     mode: z.enum(['quick', 'full']).default('full'),
-    sample: z.int().min(1).exactOptional(),
+    sample: z.int().min(1, 'expected a whole number, 1 or more').exactOptional(),
   }) satisfies z.ZodType<VerifyInput>,
   prune: z.strictObject({
     operation: z.literal('prune'),
@@ -172,12 +172,12 @@ const schemas = {
     repository: nameSchema,
     workload: workloadRefSchema,
     points: z.array(pointIdSchema).min(1, 'name at least one point').exactOptional(),
-    turn: z.int().min(1).default(1),
+    turn: z.int().min(1, 'expected a whole number, 1 or more').default(1),
   }) satisfies z.ZodType<CopyInput>,
   rescan: z.strictObject({
     operation: z.literal('rescan'),
     repository: nameSchema,
-    takeOver: z.string().min(1).exactOptional(),
+    takeOver: z.string().min(1, 'expected the storeId of the owner, or "damaged"').exactOptional(),
   }) satisfies z.ZodType<RescanInput>,
   sweep: z.strictObject({ operation: z.literal('sweep'), repository: nameSchema }) satisfies z.ZodType<SweepInput>,
 } as const

@@ -333,7 +333,7 @@ describe('what is no repository', () => {
     expect(listed.count).toBeLessThan(20_000)
     const closed = async function* () {
       yield* []
-      throw new HoldfastError('REPOSITORY_NOT_WRITABLE', 'permission is denied')
+      throw new HoldfastError('ACCESS_DENIED', 'permission is denied')
     }
     await expect(open({ ...repository, list: closed })).rejects.toMatchObject({ code: 'REPOSITORY_MISSING' })
   })

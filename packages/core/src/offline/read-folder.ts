@@ -15,6 +15,7 @@ export const repositoryName = 'repository'
 
 /** What could not be read now, though it is there: of one file of many it is damage. */
 const mediaErrors: ReadonlySet<string> = new Set([
+  'ACCESS_DENIED',
   'READ_FAILED',
   'REPOSITORY_FAILED',
   'REPOSITORY_NOT_WRITABLE',

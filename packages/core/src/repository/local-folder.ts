@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path'
 import { codeOf } from '../spec/errors.ts'
 import type { FileSystem } from '../spec/file-system.ts'
 import { folderOf, outside } from './paths.ts'
-import { isAbsent, missing } from './repository-errors.ts'
+import { isAbsent, missing, notAFolder } from './repository-errors.ts'
 
 /** The folder of a repository: turns its relative paths into real ones that cannot leave it, and makes names durable. */
 export interface LocalFolder {
@@ -65,7 +65,9 @@ function entering(root: string, fileSystem: FileSystem, at: (path: string) => st
 
   async function requireRoot(): Promise<string> {
     try {
-      return await fileSystem.realpath(root)
+      const real = await fileSystem.realpath(root)
+      await requireFolder(real, root, root, fileSystem)
+      return real
     } catch (error) {
       throw isAbsent(error) ? missing(root, error) : error
     }
@@ -88,6 +90,11 @@ function entering(root: string, fileSystem: FileSystem, at: (path: string) => st
   }
 }
 
+/** Else a read would find nothing in it, and a write something that is no help to anybody. `real`: where `path` leads. */
+async function requireFolder(real: string, path: string, root: string, fileSystem: FileSystem): Promise<void> {
+  if ((await fileSystem.lstat(real)).kind !== 'folder') throw notAFolder(root, path)
+}
+
 /** The root, and what is above it, may be reached through symbolic links: with a slash at its end a path means the folder behind the link. */
 const followed = (path: string): string => `${path}/`
 
@@ -101,7 +108,7 @@ async function makeRoot(root: string, fileSystem: FileSystem): Promise<void> {
   const made: string[] = []
   for (let path = root; ; path = dirname(path)) {
     try {
-      await fileSystem.realpath(path)
+      await requireFolder(await fileSystem.realpath(path), path, root, fileSystem)
       break
     } catch (error) {
       if (!isAbsent(error) || path === dirname(path)) throw error

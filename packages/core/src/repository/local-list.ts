@@ -6,7 +6,7 @@ import type { FileSystemEntry } from '../spec/file-system.ts'
 import { formatBytes, throwIfAborted } from '../spec/helpers/index.ts'
 import type { LocalFolder } from './local-folder.ts'
 import { joinPath } from './paths.ts'
-import { isAbsent, storageError } from './repository-errors.ts'
+import { isAbsent, readError, storageError } from './repository-errors.ts'
 
 export interface ListedFile {
   readonly path: string
@@ -23,7 +23,7 @@ export async function* localList(
 ): AsyncGenerator<ListedFile, void, undefined> {
   throwIfAborted(options.signal)
   const mapped = (error: unknown): never => {
-    throw storageError(error, folder.root, `list '${prefix}'`)
+    throw readError(error, folder.root, `list '${prefix}'`)
   }
   await folder.enter('').catch(mapped)
   const entered = await folder.enter(prefix).then(
@@ -75,30 +75,42 @@ export async function localSync(folder: LocalFolder, path: string, options: Call
 export async function localCheck(folder: LocalFolder, options: CallOptions): Promise<readonly Check[]> {
   throwIfAborted(options.signal)
   const { root, fileSystem } = folder
-  const reachable = await attempt('reachable', 'read', root, async () => {
-    await folder.enter('')
-    await fileSystem.readdir(root)
-    return { name: 'reachable', status: 'ok', message: `The repository at ${root} can be read` }
-  })
+  const reachable = await attempt(
+    'reachable',
+    (error) => readError(error, root, 'read'),
+    async () => {
+      await folder.enter('')
+      await fileSystem.readdir(root)
+      return { name: 'reachable', status: 'ok', message: `The repository at ${root} can be read` }
+    },
+  )
   if (reachable.status === 'error') return [reachable]
-  const writable = await attempt('writable', 'write', root, async () => {
-    await fileSystem.checkWritable(root)
-    return { name: 'writable', status: 'ok', message: `The repository at ${root} can be written` }
-  })
-  const space = await attempt('free space', 'measure the free space', root, async () => {
-    const { freeBytes, totalBytes } = await fileSystem.space(root)
-    const low = freeBytes < totalBytes / 20
-    const message = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} are free at ${root}`
-    return { name: 'free space', status: freeBytes === 0 ? 'error' : low ? 'warning' : 'ok', message, details: { freeBytes, totalBytes } }
-  })
+  const writable = await attempt(
+    'writable',
+    (error) => storageError(error, root, 'write'),
+    async () => {
+      await fileSystem.checkWritable(root)
+      return { name: 'writable', status: 'ok', message: `The repository at ${root} can be written` }
+    },
+  )
+  const space = await attempt(
+    'free space',
+    (error) => readError(error, root, 'measure the free space'),
+    async () => {
+      const { freeBytes, totalBytes } = await fileSystem.space(root)
+      const low = freeBytes < totalBytes / 20
+      const message = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} are free at ${root}`
+      return { name: 'free space', status: freeBytes === 0 ? 'error' : low ? 'warning' : 'ok', message, details: { freeBytes, totalBytes } }
+    },
+  )
   return [reachable, writable, space]
 }
 
-async function attempt(name: string, action: string, root: string, work: () => Promise<Check>): Promise<Check> {
+async function attempt(name: string, mapped: (error: unknown) => unknown, work: () => Promise<Check>): Promise<Check> {
   try {
     return await work()
   } catch (error) {
-    const failure = storageError(error, root, action)
+    const failure = mapped(error)
     if (!HoldfastError.isInstance(failure)) throw failure
     return { name, status: 'error', message: failure.message, details: { code: failure.code, remedy: failure.remedy } }
   }

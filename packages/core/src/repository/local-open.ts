@@ -5,7 +5,7 @@ import { abortError, throwIfAborted } from '../spec/helpers/index.ts'
 import type { StoredBytes } from '../spec/repository.ts'
 import type { LocalFolder } from './local-folder.ts'
 import { folderOf } from './paths.ts'
-import { isAbsent, storageError } from './repository-errors.ts'
+import { isAbsent, readError } from './repository-errors.ts'
 
 const readBytes = 1 << 20
 
@@ -16,7 +16,7 @@ export async function localOpen(folder: LocalFolder, path: string, options: Call
   try {
     const { kind, size } = await file.stat()
     if (kind !== 'file') throw notFound(folder, path, 'it is no file')
-    return storedBytes(file, size, path, (error) => storageError(error, folder.root, `read '${path}'`))
+    return storedBytes(file, size, path, (error) => readError(error, folder.root, `read '${path}'`))
   } catch (error) {
     await file.close().catch(() => undefined)
     throw error

@@ -174,6 +174,51 @@ describe('local repository: symbolic links and other traps inside', () => {
   })
 })
 
+describe('local repository: a path that is, or leads through, a file', () => {
+  const calls: { readonly [call: string]: (of: Repository) => Promise<unknown> } = {
+    'a first put': (of) => of.put('repository.json', bytesOf('{}'), { signal, ifAbsent: true }),
+    'a list': (of) => listed(of),
+    'a read': (of) => of.open('repository.json', { signal }),
+    'a sync': (of) => of.sync('a', { signal }),
+    'a delete': (of) => of.delete('a/', { signal }),
+  }
+  it.each(Object.entries(calls))('is told as that to %s, and trying again does not help', async (_call, call) => {
+    const file = join(above, 'file')
+    await writeFile(file, 'precious')
+    await symlink(file, join(above, 'link'))
+    for (const path of [file, join(above, 'link')])
+      await expect(call(localRepository({ folder: path }))).rejects.toMatchObject({
+        code: 'INVALID_OPTIONS',
+        retryable: false,
+        message: `a repository is a folder, and ${path} is a file`,
+        remedy: expect.stringContaining('Name a folder'),
+      })
+    expect(await readFile(file, 'utf8')).toBe('precious')
+  })
+
+  it('below a file, is told with the name of that file', async () => {
+    const file = join(above, 'file')
+    await writeFile(file, 'precious')
+    const below = localRepository({ folder: join(file, 'a', 'b') })
+    await expect(calls['a first put']?.(below)).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: `a repository is a folder, and ${join(file, 'a', 'b')} cannot be one: ${file} is a file`,
+    })
+  })
+
+  it('is what a health check says', async () => {
+    await writeFile(join(above, 'file'), '')
+    expect(await localRepository({ folder: join(above, 'file') }).check({ signal })).toEqual([
+      {
+        name: 'reachable',
+        status: 'error',
+        message: expect.stringContaining('is a file'),
+        details: { code: 'INVALID_OPTIONS', remedy: expect.any(String) },
+      },
+    ])
+  })
+})
+
 describe('local repository: what killed writers leave', () => {
   const leave = async (...names: readonly string[]): Promise<void> => {
     await mkdir(join(folder, 'a/1'), { recursive: true })
@@ -337,9 +382,18 @@ describe('local repository: file systems that differ', () => {
       open: async () => Promise.reject(Object.assign(new Error('no'), { code: 'EACCES', syscall: 'open' })),
     }
     await expect(localRepository({ folder, fileSystem: denied }).open('a/x', { signal })).rejects.toMatchObject({
-      code: 'REPOSITORY_NOT_WRITABLE',
+      code: 'ACCESS_DENIED',
+      retryable: true,
       message: `cannot open 'a/x' in the repository at ${folder}: permission is denied (EACCES)`,
       details: { errno: 'EACCES', folder },
+    })
+    const closed: FileSystem = {
+      ...nodeFileSystem(),
+      readdir: async () => Promise.reject(Object.assign(new Error('no'), { code: 'EPERM', syscall: 'scandir' })),
+    }
+    await expect(listed(localRepository({ folder, fileSystem: closed }))).rejects.toMatchObject({
+      code: 'ACCESS_DENIED',
+      message: `cannot list '' in the repository at ${folder}: the operation is not permitted (EPERM)`,
     })
   })
 })

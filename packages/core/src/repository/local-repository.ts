@@ -13,7 +13,7 @@ import { localOpen } from './local-open.ts'
 import { localPut } from './local-put.ts'
 import { nodeFileSystem } from './node-file-system.ts'
 import { checkFolder, checkPath, checkPrefix } from './paths.ts'
-import { storageError } from './repository-errors.ts'
+import { readError, storageError } from './repository-errors.ts'
 
 /** Where the repository of {@link localRepository} is, and what it works with. Only `folder` has no default. */
 export interface LocalRepositoryOptions {
@@ -47,8 +47,8 @@ export interface LocalRepositoryOptions {
  * Age is the distance between `clock` and the modification time of the file. On a network share the two clocks may differ: keep the grace time of the
  * engine far above that difference.
  *
- * Error codes: DISK_FULL, EXISTS, INVALID_OPTIONS, NOT_FOUND, PATH_OUTSIDE, REPOSITORY_FAILED, REPOSITORY_MISSING, REPOSITORY_NOT_WRITABLE, TRUNCATED,
- * UNSUPPORTED, and ABORTED or the reason of the signal.
+ * Error codes: ACCESS_DENIED (may not be read), DISK_FULL, EXISTS, INVALID_OPTIONS (also: the path is a file), NOT_FOUND, PATH_OUTSIDE,
+ * REPOSITORY_FAILED, REPOSITORY_MISSING, REPOSITORY_NOT_WRITABLE, TRUNCATED, UNSUPPORTED, and ABORTED or the reason of the signal.
  *
  * @example
  * ```ts
@@ -77,7 +77,10 @@ export function localRepository(options: LocalRepositoryOptions): Repository {
       }
       return localPut(folder, { path, bytes, random, size, ifAbsent }, { signal })
     },
-    open: async (path, call) => localOpen(folder, checkPath(path), call).catch(mapped(`open '${path}'`)),
+    open: async (path, call) =>
+      localOpen(folder, checkPath(path), call).catch((error: unknown) => {
+        throw readError(error, folder.root, `open '${path}'`)
+      }),
     list: (prefix, call) => localList(folder, checkPrefix(prefix), clock, call),
     sync: async (path, call) => localSync(folder, checkFolder(path), call).catch(mapped(`sync '${path}'`)),
     async delete(path, call) {

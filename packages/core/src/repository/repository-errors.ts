@@ -27,12 +27,40 @@ const words: { readonly [errno: string]: string } = {
 }
 
 /** Turns what the file system threw into the error of the table. `action` reads after "cannot": `write 'a/b'`. Errors of our own pass. */
-export function storageError(error: unknown, root: string, action: string): unknown {
+export const storageError = (error: unknown, root: string, action: string): unknown => translated(error, { root, action, isRead: false })
+
+/** The same for what only reads: whoever may not, hears nothing of writing. */
+export const readError = (error: unknown, root: string, action: string): unknown => translated(error, { root, action, isRead: true })
+
+interface Failed {
+  readonly root: string
+  readonly action: string
+  readonly isRead: boolean
+}
+
+function translated(error: unknown, { root, action, isRead }: Failed): unknown {
   if (HoldfastError.isInstance(error)) return error
   const errno = codeOf(error)
   if (errno === undefined || !(error instanceof Error) || !('syscall' in error)) return error
   const message = `cannot ${action} in the repository at ${root}: ${words[errno] ?? error.message} (${errno})`
-  return new HoldfastError(codes[errno] ?? 'REPOSITORY_FAILED', message, { cause: error, details: { errno, folder: root } })
+  const about = { cause: error, details: { errno, folder: root } }
+  if (isRead && (errno === 'EACCES' || errno === 'EPERM'))
+    return new HoldfastError('ACCESS_DENIED', message, {
+      ...about,
+      // As when it may not be written: owner and mode of a folder are mended without a change of any value.
+      retryable: true,
+      remedy: 'Run it as the user that owns the repository, or as root: its files can be read by their owner only.',
+    })
+  return new HoldfastError(codes[errno] ?? 'REPOSITORY_FAILED', message, about)
+}
+
+/** Trying again does not help: another path has to be given. `path`: the root, or what is above it. */
+export function notAFolder(root: string, path: string): HoldfastError {
+  const which = path === root ? `${root} is` : `${root} cannot be one: ${path} is`
+  return new HoldfastError('INVALID_OPTIONS', `a repository is a folder, and ${which} a file`, {
+    remedy: 'Name a folder that holds a repository, or one that is empty or not there yet.',
+    details: { folder: root, path },
+  })
 }
 
 export function missing(root: string, cause?: unknown): HoldfastError {

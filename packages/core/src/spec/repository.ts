@@ -18,7 +18,8 @@ export interface StoredBytes extends BlockSource {
  * processes and hosts. On abort a call starts nothing new and rejects with ABORTED or the signal's reason; whether its last request took effect is then
  * unknown, as after any time-out.
  *
- * Codes of every call: REPOSITORY_MISSING (root not there or not mounted), REPOSITORY_NOT_WRITABLE, DISK_FULL, REPOSITORY_FAILED (anything else).
+ * Codes of every call: REPOSITORY_MISSING (root not there or not mounted), REPOSITORY_NOT_WRITABLE, ACCESS_DENIED (may not
+ * be read), DISK_FULL, REPOSITORY_FAILED (anything else).
  */
 export interface Repository extends AsyncDisposable {
   /** Version of this contract. */

@@ -40,7 +40,10 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
 
   function explain(claim: Claim, { runs, outbox }: StoreView): void {
     const told = claim.passed.some((due) => outbox.has(`${claim.plan}/missed/${isoTime(due)}`))
+    // A clock that was set back lets somebody else claim it again, who may not have come to his word yet.
+    const again = new Set(open.flatMap((other) => (other !== claim && other.plan === claim.plan ? other.passed : [])))
     const silent = claim.first.filter((due) => {
+      if (again.has(due)) return false
       const made = [...runs.values()].filter((run) => run.planId === claim.plan && run.key.endsWith(`/${isoTime(due)}`))
       if (made.length > 0) return made.some((run) => run.state === 'skipped' && !outbox.has(`${run.id}/skipped`))
       return !told && !outbox.has(`${claim.plan}/selection/${isoTime(due)}/0`)

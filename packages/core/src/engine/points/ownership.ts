@@ -21,10 +21,11 @@ export async function readOwnership(parts: EngineParts, name: string, options: C
   let bytes = await readRepositoryFile(parts, name, options)
   if (bytes === undefined) {
     const held = await lookInto(parts, name, options)
-    if (held.points && !held.repositoryFile) throw deleted(name)
-    // It was mounted between the two looks. A share that has gone again since is asked once more later.
-    if (held.repositoryFile) bytes = await readRepositoryFile(parts, name, options)
-    if (bytes === undefined && held.repositoryFile) throw comesAndGoes(name)
+    // It was mounted between the two looks, or the listing lags behind: only a read is proof.
+    if (held.repositoryFile || held.points) bytes = await readRepositoryFile(parts, name, options)
+    if (bytes === undefined && isWithoutFile(held) && isWithoutFile(await lookInto(parts, name, options))) throw deleted(name)
+    // A share that has gone again since is asked once more later.
+    if (bytes === undefined && (held.repositoryFile || held.points)) throw comesAndGoes(name)
   }
   if (bytes === undefined) return { state: (await knowsPoints(parts.store, name, options)) ? 'missing' : 'new' }
   const file = decodeRepositoryFile(bytes)
@@ -48,8 +49,17 @@ async function knowsPoints(store: Store, repository: string, options: CallOption
   return false
 }
 
-/** Points without a `repository.json`: the right disk is mounted, and somebody has deleted the file. One listing says both, so a share that comes and goes cannot look like that. */
-async function lookInto(parts: EngineParts, name: string, options: CallOptions): Promise<{ points: boolean; repositoryFile: boolean }> {
+/** What a repository shows whose `repository.json` could not be read. */
+interface Held {
+  readonly points: boolean
+  readonly repositoryFile: boolean
+}
+
+/** Points without a `repository.json`: the right disk is mounted, and somebody has deleted the file. */
+const isWithoutFile = ({ points, repositoryFile }: Held): boolean => points && !repositoryFile
+
+/** One listing says both, so a share that comes and goes cannot look as if only the file were gone. */
+async function lookInto(parts: EngineParts, name: string, options: CallOptions): Promise<Held> {
   const held = { points: false, repositoryFile: false }
   try {
     for await (const { path } of repositoryNamed(parts, name).list('', options)) {
