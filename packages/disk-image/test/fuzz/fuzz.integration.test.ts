@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWithPeer } from '../../../../scripts/peers/test-peers.ts'
 import { type Agreement, askQemu } from './ask-qemu.ts'
@@ -87,6 +87,6 @@ describeWithPeer('qemu-img', 'mutated images', ({ path: qemuImg }) => {
     const path = /, (\/.*\.img): /.exec(line ?? '')?.[1] ?? ''
     const { seed: failed } = result.failures[0] as { seed: number }
     expect((await readFile(path)).equals((await mutantsOf(folder))(failed).file)).toBe(true)
-    await rm(path)
+    await rm(dirname(path), { recursive: true })
   })
 })

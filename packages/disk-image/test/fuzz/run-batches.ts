@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -114,8 +114,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
 export async function keepFailures(folder: string, failures: readonly Failure[]): Promise<readonly string[]> {
   if (failures.length === 0) return []
   const mutantAt = await mutantsOf(folder)
-  const kept = join(tmpdir(), 'holdfast-fuzz-failures')
-  await mkdir(kept, { recursive: true })
+  const kept = await mkdtemp(join(tmpdir(), 'holdfast-fuzz-failures-'))
   const lines: string[] = []
   for (const { seed, why } of failures) {
     const { name, file } = mutantAt(seed)

@@ -143,6 +143,30 @@ describe('a plan that copies', () => {
     await close()
   })
 
+  it('goes on copying after a backup that was made while the clock was a year ahead', async () => {
+    const { clock, platform, make, close } = planWorld('ovirtLike', ['offsite'])
+    const machine = platform.addMachine('web')
+    const engine = await make({ web: nightly(machine, { copy: [{ repository: 'offsite' }] }) })
+    const random = seededRandom(3)
+    const nights = async (count: number) => {
+      for (let night = 0; night < count; night++) {
+        for (let writes = 0; writes < 3; writes++) platform.mutate(random)
+        await clock.advance(day)
+        await clock.runUntil(engine.runDue())
+      }
+    }
+    await clock.runUntil(engine.runDue())
+    await nights(1)
+    clock.jump(365 * day)
+    await clock.runUntil(engine.runDue())
+    clock.jump(-365 * day)
+    await nights(4)
+    const [main, offsite] = await Promise.all(['main', 'offsite'].map((repository) => engine.points({ repository })))
+    expect(main?.some(({ createdAt }) => Date.parse(createdAt) > clock.now())).toBe(true)
+    expect(offsite?.map(({ id }) => id)).toEqual(main?.map(({ id }) => id))
+    await close()
+  })
+
   it('is refused when it copies to itself, twice to one place, or to nowhere', async () => {
     const { make, close } = planWorld('ovirtLike', ['offsite'])
     const wrong = (copy: readonly { readonly repository: string }[]) =>

@@ -38,6 +38,8 @@ interface Ground {
   readonly sequence: number
   /** It was there and set aside: its new files are read and compared on the way. */
   readonly replacesBad: boolean
+  /** What it was there, if that can be read. */
+  readonly old?: Manifest
 }
 
 /**
@@ -50,21 +52,24 @@ export async function copy(parts: EngineParts, attempt: Attempt, input: CopyInpu
   const { repositoryId } = await requireOwnership(parts, input.repository, options)
   const ground = await aimAtCopy(parts, attempt, input, repositoryId, options)
   if ('success' in ground) return ground.success
-  const { target, from, sequence, replacesBad } = ground
+  const { target, from, there, sequence, replacesBad } = ground
   const current = from[0].manifest
   attempt.meter.step(`copying ${current.point}`)
   const items: ManifestItem[] = []
-  const where = { repository: input.from, point: current.point }
+  const suspects = [
+    { repository: input.from, points: [current.point] },
+    { repository: input.repository, points: [...there.keys()] },
+  ]
   for (const item of current.items)
-    items.push(await verifiedOnDamage(parts, attempt, where, () => copyItem(parts, attempt, input, ground, item)))
+    items.push(await verifiedOnDamage(parts, attempt, suspects, () => copyItem(parts, attempt, input, ground, item)))
   await putSums(parts, attempt, input, target, items)
-  if (replacesBad) await changeFlags(parts, target, { quarantine: null, verifiedAt: null }, options)
-  return await commit(
-    parts,
-    attempt,
-    target,
-    rewrittenManifest(parts, attempt, { by: 'copy', target, repositoryId, from: current, sequence, items }),
-  )
+  // What was read of the point as it was says nothing of its new files.
+  if (replacesBad) await changeFlags(parts, target, { verifiedAt: null }, options)
+  const manifest = rewrittenManifest(parts, attempt, { by: 'copy', target, repositoryId, from: current, sequence, items })
+  const success = await commit(parts, attempt, target, manifest)
+  // Not before: until then the files that were found bad are the point. Whoever dies here leaves a good point set aside, which the next copy by name finds.
+  if (replacesBad) await changeFlags(parts, target, { quarantine: null }, options)
+  return success
 }
 
 /** Saves target and reads. What was condemned or has come since it was looked up is looked up again. */
@@ -116,6 +121,7 @@ async function aimAtCopy(
         there,
         sequence: sequenceThere(source, pointsOf(catalog), point),
         replacesBad: isBad,
+        ...(isBad && committed && { old: committed.manifest }),
       }
     }
     if (look >= looks) throw new HoldfastError('POINT_DAMAGED', `${folder} is not copied: a manifest of its chain is not there.`)
@@ -167,7 +173,7 @@ async function copyItem(
   parts: EngineParts,
   attempt: Attempt,
   input: CopyInput,
-  { target, from, there }: Ground,
+  { target, from, there, old }: Ground,
   item: ManifestItem,
 ): Promise<ManifestItem> {
   const options = { signal: attempt.signal }
@@ -179,7 +185,10 @@ async function copyItem(
   const { layers, parent } = planCopy(chain, there)
   const rest = parent ? layersOf(parent, item.disk.key, there) : []
   const names = { file: basename(item.file.path), sums: basename(item.sums.path) }
-  return await rewriteDisk({ layers, rest, reading, target: to, names, reason: copyReason(item, layers.length) }, options)
+  const made = await rewriteDisk({ layers, rest, reading, target: to, names, reason: copyReason(item, layers.length) }, options)
+  const before = old?.items.find((each): each is DiskItem => each.type === 'disk' && each.disk.key === item.disk.key)
+  // Its children name the file that it had: after prune an alias has that name.
+  return before ? { ...made, replaces: [...(before.replaces ?? []), before.file.path] } : made
 }
 
 function copyReason({ reason }: DiskItem, layers: number): string {

@@ -54,8 +54,8 @@ export async function merge(parts: EngineParts, attempt: Attempt, input: MergeIn
     attempt.meter.step(`merging ${disk.name} with ${each.layers.length - 1} older ${each.layers.length === 2 ? 'point' : 'points'}`)
     const names = { file: basename(file.path), sums: basename(sums.path) }
     const rewrite = { ...each, reading, names, reason: mergeReason(each), target: { ...target, repository } }
-    const where = { repository: input.repository, point: input.point }
-    const made = await verifiedOnDamage(parts, attempt, where, () => rewriteDisk(rewrite, options))
+    const suspects = [{ repository: input.repository, points: [input.point] }]
+    const made = await verifiedOnDamage(parts, attempt, suspects, () => rewriteDisk(rewrite, options))
     rewritten.set(each.disk, { ...made, replaces: [...replaces, file.path] })
   }
   if (rewritten.size === 0) return nothingToDo(input, current)

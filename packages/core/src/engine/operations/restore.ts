@@ -10,12 +10,13 @@ import { type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
 import { type ChainLink, readChain } from '../points/base-chain.ts'
 import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../points/catalog-view.ts'
 import { readOwnership, requireReadable } from '../points/ownership.ts'
-import { changeFlags, markVerified } from '../points/point-flags.ts'
+import { changeFlags, isCurrentNumber, noteVerified } from '../points/point-flags.ts'
 import { readNumber } from '../points/point-folder.ts'
 import type { Attempt } from '../runs/attempt.ts'
 import { deliveredResult, plainResult, type Success } from '../runs/finish.ts'
 import { createRunContext } from '../runs/intents.ts'
 import { parseOptions } from '../runs/requests.ts'
+import { verifiedOnDamage } from './rewriting.ts'
 
 /** How often the chain is chosen: it changes only when something commits or deletes points meanwhile. */
 const looks = 5
@@ -53,10 +54,8 @@ export async function restore(parts: EngineParts, attempt: Attempt, input: Resol
     options: parseOptions(parts, providerName, 'restore', input.options),
     ...(input.target !== undefined && { target: input.target }),
   }
-  const result = await provider.restore(request, source, context).catch(async (error: unknown) => {
-    if (input.purpose === 'test') await quarantineDamaged(parts, attempt, newest, error, options)
-    throw error
-  })
+  const deliver = () => provider.restore(request, source, context)
+  const result = await (input.purpose === 'test' ? trialOf(parts, attempt, newest, deliver, options) : deliver())
   const outcome: RestoreOutcome = {
     repository: input.repository,
     point: newest.manifest.point,
@@ -176,17 +175,26 @@ async function probeCopy(
   return { verdict, evidence }
 }
 
-/** A test restore is a verification: a point that it finds damaged is not trusted any more. Whatever else went wrong says nothing about the point. */
-async function quarantineDamaged(
+/**
+ * A test restore is a verification: a point that it finds damaged is not trusted any more, and one that follows finds out which of all that it builds on it
+ * is. Whatever else went wrong says nothing about the point.
+ */
+async function trialOf(
   parts: EngineParts,
   attempt: Attempt,
   link: ChainLink,
-  error: unknown,
+  deliver: () => Promise<RestoreResult>,
   options: CallOptions,
-): Promise<void> {
-  const code = codeOf(error)
-  if (code !== 'CHECKSUM_MISMATCH' && code !== 'POINT_DAMAGED') return
-  await noteOfPoint(parts, attempt, link, { quarantine: error instanceof Error ? error.message : errorText(error) }, options)
+): Promise<RestoreResult> {
+  const suspects = [{ repository: link.reference.repository, points: [link.manifest.point] }]
+  try {
+    return await verifiedOnDamage(parts, attempt, suspects, deliver)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'CHECKSUM_MISMATCH' || code === 'POINT_DAMAGED')
+      await noteOfPoint(parts, attempt, link, { quarantine: error instanceof Error ? error.message : errorText(error) }, options)
+    throw error
+  }
 }
 
 /** In a repository of our own. What cannot be noted now is found again by the next verification. */
@@ -201,8 +209,9 @@ async function noteOfPoint(
   const lease = { ...options, lease: attempt.lease }
   try {
     if ((await readOwnership(parts, repository, options)).state !== 'ours') return
-    if (note === 'verified') await markVerified(parts, { repository, folder }, attempt.storeNow(), lease)
-    else await changeFlags(parts, { repository, folder }, note, lease)
+    const read = { ...reference, workload: workloadKey(manifest.workload) }
+    if (note === 'verified') await noteVerified(parts, read, attempt.storeNow(), lease)
+    else if (await isCurrentNumber(parts, read, options)) await changeFlags(parts, { repository, folder }, note, lease)
   } catch (error) {
     if (codeOf(error) === 'STALE_LEASE' || options.signal.aborted) throw error
     attempt.warn('FLAG_NOT_NOTED', `What the test restore found of point ${manifest.point} could not be noted: ${errorText(error)}`)

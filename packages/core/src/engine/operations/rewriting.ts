@@ -6,6 +6,7 @@ import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import type { Catalog, ManifestRef } from '../../spec/store.ts'
 import { createReading } from '../../transfer/index.ts'
 import { softwareName, softwareVersion } from '../../version.ts'
+import { isMediaError } from '../media-errors.ts'
 import { cleanUp, type EngineParts, repositoryNamed } from '../parts.ts'
 import { type Survey, surveyFolder } from '../points/point-folder.ts'
 import type { Attempt } from '../runs/attempt.ts'
@@ -56,24 +57,43 @@ export async function adoptWritten(
 }
 
 /**
- * Runs `body`; when it fails because of what is stored, a verification of that point follows, which finds all of it and sets the point aside. Without it nobody
- * would know, and increments would be built on it.
+ * Runs `body`; when it fails because of what is stored, a verification of all that it reads follows, which finds the damage and sets points aside. Without it
+ * nobody would know, and increments would be built on them.
  */
 export async function verifiedOnDamage<Result>(
   parts: EngineParts,
   attempt: Attempt,
-  { repository, point }: { readonly repository: string; readonly point: string },
+  suspects: readonly Suspects[],
   body: () => Promise<Result>,
 ): Promise<Result> {
   try {
     return await body()
   } catch (error) {
-    if (codeOf(error) !== 'CHECKSUM_MISMATCH' && codeOf(error) !== 'POINT_DAMAGED' && codeOf(error) !== 'IMAGE_DAMAGED') throw error
-    const request = runRequest(parts, `${attempt.run.key}/verify`, { operation: 'verify', repository, points: [point], mode: 'full' })
-    const { planId, priority } = attempt.run
-    await cleanUp(parts, (options) => parts.store.runs.create([{ ...request, ...(planId !== undefined && { planId }), priority }], options))
+    if (!isDamage(attempt, error)) throw error
+    const { key, planId, priority } = attempt.run
+    const requests = suspects
+      .filter(({ points }) => points.length > 0)
+      .map(({ repository, points }) => ({
+        ...runRequest(parts, `${key}/verify/${repository}`, { operation: 'verify', repository, points, mode: 'full' }),
+        ...(planId !== undefined && { planId }),
+        priority,
+      }))
+    await cleanUp(parts, (options) => parts.store.runs.create(requests, options))
     throw error
   }
+}
+
+/** Points of which one may be damaged, in one repository. */
+export interface Suspects {
+  readonly repository: string
+  readonly points: readonly string[]
+}
+
+/** A block that could not be read is damage when it is not the first time. */
+function isDamage({ run }: Attempt, error: unknown): boolean {
+  const code = codeOf(error)
+  if (code === 'CHECKSUM_MISMATCH' || code === 'POINT_DAMAGED' || code === 'IMAGE_DAMAGED') return true
+  return isMediaError(error) && (run.failures > 0 || run.maxFailures === 1)
 }
 
 interface Rewritten {

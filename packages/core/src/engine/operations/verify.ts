@@ -15,7 +15,7 @@ import { type EngineParts, repositoryNamed } from '../parts.ts'
 import type { ChainLink } from '../points/base-chain.ts'
 import { chainOf, lineageOf, type PointView, pointsOf, referenceOf, sameReference } from '../points/catalog-view.ts'
 import { readOwnership, requireStillThere } from '../points/ownership.ts'
-import { changeFlags, markVerified, readPointFlags } from '../points/point-flags.ts'
+import { changeFlags, noteVerified, readPointFlags } from '../points/point-flags.ts'
 import { readNumber } from '../points/point-folder.ts'
 import { quickCheck } from '../points/quick-check.ts'
 import type { Attempt } from '../runs/attempt.ts'
@@ -48,15 +48,15 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
     const points = pointsOf(catalog)
     for (const point of choose(points, input, attempt.run.key)) {
       left.delete(point.current.pointId)
-      const verified = await verifyTwice(parts, attempt, { points, point, mode: input.mode, owner }, options)
+      const verified = await verifyCurrent(parts, attempt, { points, point, mode: input.mode, owner }, options)
       if (!verified) continue
-      const found = withAffected(verified, points.map(lineageOf))
+      const found = withAffected(verified.findings, points.map(lineageOf))
       if (found.length > 0) await requireStillThere(parts, input.repository, repositoryId, options)
       checked++
       findings.push(...found)
       // What builds on damage is no good point, although its own files are.
       const isSpoiled = found.length === 0 && findings.some(({ affects }) => affects?.includes(point.current.pointId))
-      if (owner === 'us' && !isSpoiled) await flagPoint(parts, attempt, point, found, input.mode, options)
+      if (owner === 'us' && !isSpoiled) await flagPoint(parts, attempt, verified.point, found, input.mode, options)
     }
   }
   if (left.size > 0) {
@@ -131,13 +131,28 @@ interface Verified {
   readonly owner: Owner
 }
 
-/** A block that cannot be read at a second look either is damage of this point, and must not hide all the others. */
-async function verifyTwice(
+/** With the point as it was read. Once more when it was written anew meanwhile: what was read of an old number says nothing of the new one. */
+async function verifyCurrent(
   parts: EngineParts,
   attempt: Attempt,
   what: Verified,
   options: CallOptions,
-): Promise<readonly Finding[] | undefined> {
+): Promise<{ readonly point: PointView; readonly findings: readonly Finding[] } | undefined> {
+  const { repository, workload } = what.point.current
+  let { points } = what
+  for (let look = 1; ; look++) {
+    const held = await holdPoint(parts, attempt, { ...what, points }, options)
+    if (!held) return undefined
+    const findings = await verifyTwice(parts, attempt, { ...what, ...held }, options)
+    const { point } = held
+    points = pointsOf(await parts.store.points.catalog(repository, workload, options))
+    const now = points.find(({ current }) => current.pointId === point.current.pointId)
+    if (look >= looks || (now?.current.number ?? 0) <= point.current.number) return { point, findings }
+  }
+}
+
+/** A block that cannot be read at a second look either is damage of this point, and must not hide all the others. */
+async function verifyTwice(parts: EngineParts, attempt: Attempt, what: Held, options: CallOptions): Promise<readonly Finding[]> {
   try {
     return await verifyOne(parts, attempt, what, options)
   } catch (error) {
@@ -153,13 +168,18 @@ async function verifyTwice(
   }
 }
 
+/** A point that is registered as read, with all that it builds on; undefined: something of that is gone. */
+interface Held extends Verified {
+  readonly chain: readonly PointView[] | undefined
+}
+
 /** The point and what it builds on, registered as read. What was written anew since it was listed is looked up again; undefined: it is being deleted. */
 async function holdPoint(
   parts: EngineParts,
   attempt: Attempt,
   { points: listed, point: seen }: Verified,
   options: CallOptions,
-): Promise<{ readonly point: PointView; readonly chain: readonly PointView[] | undefined } | undefined> {
+): Promise<Pick<Held, 'points' | 'point' | 'chain'> | undefined> {
   const { repository, workload, pointId } = seen.current
   let points = listed
   for (let look = 1; ; look++) {
@@ -168,7 +188,7 @@ async function holdPoint(
     const chain = chainOf(points, pointId)
     try {
       await attempt.aim({ reads: (chain ?? [point]).map((each) => referenceOf(each.current)) }, options)
-      return { point, chain }
+      return { points, point, chain }
     } catch (error) {
       if (codeOf(error) !== 'POINT_CONDEMNED' || look >= looks) throw error
     }
@@ -176,19 +196,10 @@ async function holdPoint(
   }
 }
 
-/** Undefined: the point is being deleted, so there is nothing to say of it. */
-async function verifyOne(
-  parts: EngineParts,
-  attempt: Attempt,
-  what: Verified,
-  options: CallOptions,
-): Promise<readonly Finding[] | undefined> {
-  const { mode, owner } = what
-  attempt.meter.step(`verifying ${what.point.current.pointId}`)
-  const held = await holdPoint(parts, attempt, what, options)
-  if (!held) return undefined
-  const { point, chain } = held
+async function verifyOne(parts: EngineParts, attempt: Attempt, what: Held, options: CallOptions): Promise<readonly Finding[]> {
+  const { point, chain, mode, owner } = what
   const { pointId, repository, folder } = point.current
+  attempt.meter.step(`verifying ${pointId}`)
   const findings: Finding[] = [...(await verifyFlags(parts, attempt, point, owner, options))]
   const links = new Map<string, ChainLink>()
   for (const each of chain ?? [point]) {
@@ -314,7 +325,7 @@ async function flagPoint(
       if (flags.quarantine === undefined) await parts.store.outbox.add([quarantinedNotice(attempt, point, quarantine)], options)
       if (flags.quarantine !== quarantine || lost) await changeFlags(parts, where, { quarantine }, lease)
     } else if (flags.quarantine !== undefined && lost) await changeFlags(parts, where, { quarantine: flags.quarantine }, lease)
-    else if (flags.quarantine === undefined && mode === 'full') await markVerified(parts, where, attempt.storeNow(), lease)
+    else if (flags.quarantine === undefined && mode === 'full') await noteVerified(parts, point.current, attempt.storeNow(), lease)
   } catch (error) {
     const code = codeOf(error)
     // Reading must work on a full disk. What was found is in the result, a quarantine is in the catalog, and the next verification notes both again.

@@ -12,25 +12,34 @@ export function copyChoices(
   policies: ReadonlyMap<string, RetentionPolicy>,
   now: number,
 ): readonly PointView[] {
-  // By time: sequences are counted in each repository for itself.
-  const newest = there.reduce((latest, { current }) => Math.max(latest, current.createdAt), Number.NEGATIVE_INFINITY)
   const known = new Set(there.map(({ current }) => current.pointId))
-  const candidates = source.filter(
-    ({ current }) => current.createdAt >= newest && !known.has(current.pointId) && isGood(source, current.pointId),
-  )
+  const isNew = newerThan(source, there, now)
+  const candidates = source.filter((view) => !known.has(view.current.pointId) && isNew(view) && isGood(source, view.current.pointId))
   const kept = new Set<string>()
   for (const [plan, points] of Map.groupBy([...candidates, ...there], ({ current }) => pointSummary(current).plan)) {
-    const inOrder = points.toSorted(byAge).map(asPoint)
-    const { decisions } = planRetention(inOrder, plan === undefined ? undefined : policies.get(plan), now)
+    const { decisions } = planRetention(points.toSorted(byAge).map(asPoint), plan === undefined ? undefined : policies.get(plan), now)
     for (const { point, keep } of decisions) if (keep) kept.add(point.id)
   }
-  return candidates.filter(({ current }) => kept.has(current.pointId)).sort(byAge)
+  return candidates.filter(({ current }) => kept.has(current.pointId)).sort(inOrder)
+}
+
+/**
+ * Newer than all that is there: by the order of the source for what it has too, otherwise by time. A point that claims to come from the future says nothing
+ * then: while a clock was ahead it would keep all that follows from being copied.
+ */
+function newerThan(source: readonly PointView[], there: readonly PointView[], now: number): (view: PointView) => boolean {
+  const sequences = new Map(source.map(({ current }) => [current.pointId, current.sequence]))
+  const shared = there.flatMap(({ current }) => sequences.get(current.pointId) ?? [])
+  const others = there.filter(({ current }) => !sequences.has(current.pointId) && current.createdAt <= now)
+  const highest = Math.max(...shared, 0)
+  const latest = Math.max(...others.map(({ current }) => current.createdAt), Number.NEGATIVE_INFINITY)
+  return ({ current }) => current.sequence >= highest && current.createdAt >= latest
 }
 
 /** Those that were named and are not there yet, or not whole, oldest first. */
 export function namedChoices(source: readonly PointView[], there: readonly PointView[], wanted: readonly string[]): readonly PointView[] {
   const known = new Set(there.map(({ current }) => current.pointId).filter((id) => isGood(there, id)))
-  return source.filter(({ current }) => wanted.includes(current.pointId) && !known.has(current.pointId)).sort(byAge)
+  return source.filter(({ current }) => wanted.includes(current.pointId) && !known.has(current.pointId)).sort(inOrder)
 }
 
 /**
@@ -55,6 +64,10 @@ export function sequenceThere(source: readonly PointView[], there: readonly Poin
 
 const byAge = (one: PointView, other: PointView): number =>
   one.current.createdAt - other.current.createdAt || one.current.sequence - other.current.sequence
+
+/** What a point builds on comes before it, whatever a clock said. */
+const inOrder = (one: PointView, other: PointView): number =>
+  one.current.sequence - other.current.sequence || (one.current.folder < other.current.folder ? -1 : 1)
 
 /** As if it built on nothing: what it needs is written into it. `sequence`: its place in the order of time. */
 function asPoint({ current }: PointView, sequence: number): RetentionPoint {

@@ -3,7 +3,7 @@ import { flagPath } from '../../model/names.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { bytesOf } from '../../spec/helpers/index.ts'
 import type { Repository } from '../../spec/repository.ts'
-import type { Flags, Lease } from '../../spec/store.ts'
+import type { Flags, Lease, ManifestRef } from '../../spec/store.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import { readSmallFile } from './point-folder.ts'
 
@@ -50,11 +50,40 @@ export async function changeFlags(
   }
 }
 
+/** A number of a point, and the workload it is of. */
+export type NumberOfPoint = ManifestRef & { readonly workload: string }
+
+/** False: the point has been written anew since, or is being written anew. Its flags are those of the point, whatever its number. */
+export async function isCurrentNumber(
+  { store }: EngineParts,
+  { repository, folder, number, workload }: NumberOfPoint,
+  options: CallOptions,
+): Promise<boolean> {
+  const { points, inUse } = await store.points.catalog(repository, workload, options)
+  const isNewer = (each: ManifestRef) => each.repository === repository && each.folder === folder && each.number > number
+  return ![...points, ...inUse].some(isNewer)
+}
+
+/**
+ * {@link markVerified} for what was read of one number. One that was written meanwhile has not been read: then the note is not made, or taken back. Whoever
+ * writes anew takes the note off first, so nobody is left with one that he did not earn.
+ */
+export async function noteVerified(
+  parts: EngineParts,
+  read: NumberOfPoint,
+  verifiedAt: number,
+  options: CallOptions & { readonly lease: Lease },
+): Promise<void> {
+  if (!(await isCurrentNumber(parts, read, options))) return
+  await markVerified(parts, read, verifiedAt, options)
+  if (!(await isCurrentNumber(parts, read, options))) await changeFlags(parts, read, { verifiedAt: null }, options)
+}
+
 /**
  * Notes that every byte of a point was read and is good. File, then store: this flag protects nothing, and one that only the repository has is no loss,
  * while one that only the catalog has looks like damage to the next verification.
  */
-export async function markVerified(
+async function markVerified(
   parts: EngineParts,
   where: { readonly repository: string; readonly folder: string },
   verifiedAt: number,
