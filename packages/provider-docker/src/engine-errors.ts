@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { HoldfastError } from '@holdfast/core/spec'
+import { hideSecrets } from './hide-secrets.ts'
 
 /** Where an error came from: the socket, and what was being done in words that end the sentence "while ...". */
 export interface Operation {
@@ -72,9 +73,15 @@ export function connectionError(cause: unknown, operation: Operation): HoldfastE
   })
 }
 
-/** Of an answer that is not a success. `message` is what the engine says. */
+/** A failed mount repeats all its options, passwords included; its reason behind them is worth keeping. */
+function withoutSecrets(message: string): string {
+  const [, start = message, reason = ''] = /^(.*, data: .*)(: [a-z ]+)$/is.exec(message) ?? []
+  return hideSecrets(start) + reason
+}
+
+/** Of an answer that is not a success. `message` is what the engine says; secrets in it are hidden. */
 export function statusError(status: number, message: string, operation: Operation): HoldfastError {
-  const text = `The Docker engine answered ${status} while ${operation.what}: ${message.slice(0, 500) || 'no reason given'}`
+  const text = `The Docker engine answered ${status} while ${operation.what}: ${withoutSecrets(message).slice(0, 500) || 'no reason given'}`
   const details = { status, operation: operation.what }
   if (status === 404) return new HoldfastError('NOT_FOUND', text, { details })
   if (status === 409) return new HoldfastError('IN_USE', text, { details })

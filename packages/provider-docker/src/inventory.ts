@@ -32,7 +32,7 @@ function toWorkload(volume: Volume, containers: readonly Container[], usedBytes:
     name: volume.Name,
     kind: 'volume',
     ...(usedBytes !== undefined && { usedBytes }),
-    labels: volume.Labels ?? {},
+    labels: withoutSecrets(volume.Labels ?? {}),
     details: {
       driver: volume.Driver,
       options: withoutSecrets(volume.Options ?? {}),

@@ -9,11 +9,12 @@ import {
 import type { EngineClient, VolumeSpec } from './engine-client.ts'
 import { fillNewVolume, nameTaken } from './fill-volume.ts'
 import type { HelperPlan } from './helper.ts'
+import { hidden } from './hide-secrets.ts'
 import { checkVolumeName } from './inventory.ts'
 import { type Labels, markLabels, unfinishedLabel, withoutOurLabels } from './mark-labels.ts'
 import { parseRestoreOptions, type RestoreOptions } from './options.ts'
 import { replaceVolume } from './replace-volume.ts'
-import { namesPlace, parseDescription } from './volume-description.ts'
+import { namesPlace, parseDescription, withoutSecrets } from './volume-description.ts'
 
 export async function restoreVolume(
   client: EngineClient,
@@ -33,7 +34,7 @@ export async function restoreVolume(
       return replaceVolume(client, target, archive, options, run)
   }
   checkVolumeName(request.name)
-  const spec = newVolumeSpec(request.name, source, options, run)
+  const spec = newVolumeSpec(request.name, source, options, run, request.purpose)
   return restoreIntoNew(client, spec, archive, request, run)
 }
 
@@ -74,21 +75,61 @@ function onlyArchive(source: RestoreSource): StoredFile {
   })
 }
 
-/** Driver, options and labels as recorded, but what the request says otherwise. */
-export function newVolumeSpec(name: string, source: RestoreSource, options: RestoreOptions, run: RunContext): VolumeSpec {
+/**
+ * Driver, options and labels as recorded, but what the request says otherwise. What a point holds of a secret never gets into the new volume: what
+ * is only a secret is left out with a warning. INVALID_OPTIONS when an option that says more than the secret would be missing.
+ */
+export function newVolumeSpec(
+  name: string,
+  source: RestoreSource,
+  options: RestoreOptions,
+  run: RunContext,
+  purpose: RestoreRequest['purpose'] = 'recover',
+): VolumeSpec {
   const recorded = source.kind === 'docker' ? parseDescription(source.description) : { driver: 'local', options: {}, labels: {} }
   const driver = options.driver ?? recorded.driver
-  const labels = withoutOurLabels(options.labels ?? recorded.labels)
   const inherited = driver === recorded.driver ? recorded.options : {}
-  if (options.driverOptions) return { name, driver, options: options.driverOptions, labels }
-  if (namesPlace(inherited)) {
-    const words = Object.entries(inherited).map(([key, value]) => `${key}=${value}`)
+  const driverOptions = options.driverOptions ?? inheritOptions(name, inherited, purpose, run)
+  const labels = options.labels ?? withoutHidden(name, recorded.labels, { one: 'label', given: 'labels' }, run)
+  return { name, driver, options: driverOptions, labels: withoutOurLabels(labels) }
+}
+
+function inheritOptions(name: string, recorded: Labels, purpose: RestoreRequest['purpose'], run: RunContext): Labels {
+  const place = namesPlace(recorded)
+  const cut = Object.keys(recorded).filter((key) => recorded[key] !== hidden && recorded[key]?.includes(hidden))
+  // A test copy is thrown away, and is never made in the place of the original.
+  if (cut.length > 0 && !(place && purpose === 'test')) throw secretMissing(name, cut)
+  if (!place) return withoutHidden(name, recorded, { one: 'option', given: 'driverOptions' }, run)
+  // Points of earlier versions may hold more than is hidden today.
+  const words = Object.entries(withoutSecrets(recorded)).map(([key, value]) => `${key}=${value}`)
+  run.note(
+    'warning',
+    'OPTIONS_LEFT_OUT',
+    `The volume had options that name a place (${words.join(', ')}). A second volume with them would be the same data, so ${name} was made without; pass driverOptions to use them.`,
+  )
+  return {}
+}
+
+function secretMissing(name: string, cut: readonly string[]): HoldfastError {
+  const which = cut.length === 1 ? `option ${cut[0]}` : `options ${cut.join(', ')}`
+  return new HoldfastError(
+    'INVALID_OPTIONS',
+    `options.driverOptions: the volume had the driver ${which} with a secret in it, which no point keeps. Without it ${name} could store its data in another place, so nothing was made.`,
+    {
+      remedy:
+        'Restore with driverOptions: all options of the new volume, the secret among them. Or with driver: "local" and driverOptions: {}, for a volume on the disk of the Docker host.',
+      details: { volume: name, options: cut },
+    },
+  )
+}
+
+function withoutHidden(name: string, recorded: Labels, words: { readonly one: string; readonly given: string }, run: RunContext): Labels {
+  const left = Object.keys(recorded).filter((key) => recorded[key]?.includes(hidden))
+  if (left.length > 0)
     run.note(
       'warning',
       'OPTIONS_LEFT_OUT',
-      `The volume had options that name a place (${words.join(', ')}). A second volume with them would be the same data, so ${name} was made without; pass driverOptions to use them.`,
+      `Volume ${name} was made without the ${words.one}${left.length === 1 ? '' : 's'} ${left.join(', ')}: what was in there is a secret, which no point keeps. It must be given by hand: restore with ${words.given}.`,
     )
-    return { name, driver, options: {}, labels }
-  }
-  return { name, driver, options: inherited, labels }
+  return Object.fromEntries(Object.entries(recorded).filter(([key]) => !left.includes(key)))
 }

@@ -1,6 +1,7 @@
 import { HoldfastError, type Json } from '@holdfast/core/spec'
 import * as z from 'zod'
 import type { Volume } from './engine-answers.ts'
+import { hidden, hideSecrets, isSecretName } from './hide-secrets.ts'
 import { type Labels, withoutOurLabels } from './mark-labels.ts'
 
 /** What this provider writes into a manifest, version 1. */
@@ -38,7 +39,7 @@ export function describeVolume(volume: Volume, engine: string, containers: Volum
       name: volume.Name,
       driver: volume.Driver,
       options: withoutSecrets(volume.Options ?? {}),
-      labels: withoutOurLabels(volume.Labels),
+      labels: withoutSecrets(withoutOurLabels(volume.Labels)),
     },
     folder: 'data',
     losses,
@@ -55,13 +56,10 @@ export function parseDescription(description: Json): z.infer<typeof schema>['vol
   })
 }
 
-export const hidden = '***'
-
-/** Mount options of CIFS shares and of volume drivers may hold passwords; a manifest never does. */
-export function withoutSecrets(options: Labels): Labels {
-  const secret = /pass|secret|token|credential|key/i
-  const mountOptions = (text: string): string => text.replace(/\b([A-Za-z_-]*(?:pass|secret|token)[A-Za-z_-]*)=[^,]*/gi, `$1=${hidden}`)
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, secret.test(name) ? hidden : mountOptions(value)]))
+/** Options of CIFS shares and of volume drivers may hold passwords, and so may labels; a manifest never does. Applied again it changes nothing more. */
+export function withoutSecrets(values: Labels): Labels {
+  const shown = (name: string, value: string): string => (value !== '' && isSecretName(name) ? hidden : hideSecrets(value))
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, shown(name, value)]))
 }
 
 /** The options say where the data lies (a folder of the host, a share): a second volume with them would be the same data. */
