@@ -67,6 +67,6 @@ export const rewriteRules: readonly Mutant[] = [
   {
     rule: 'oldest-first',
     named: true,
-    edits: [{ file: `${engine}/operations/prune.ts`, find: `|| a.number - b.number`, replace: `|| b.number - a.number` }],
+    edits: [{ file: `${engine}/operations/delete-condemned.ts`, find: `|| a.number - b.number`, replace: `|| b.number - a.number` }],
   },
 ]

@@ -12,7 +12,7 @@ const commit: readonly Mutant[] = [
     edits: [
       {
         file: `${engine}/points/point-folder.ts`,
-        find: `if (seen.state === 'absent' && number > last)`,
+        find: `if (seen.state === 'absent' && next > last)`,
         replace: `if (seen.state === 'absent' || seen.state === 'dead')`,
       },
     ],
@@ -144,8 +144,14 @@ const prune: readonly Mutant[] = [
     rule: 'condemn-first',
     quick: true,
     edits: [
+      { file: `${engine}/operations/delete-condemned.ts`, find: `async function deleteRow(`, replace: `export async function deleteRow(` },
       {
-        file: `${engine}/operations/prune.ts`,
+        file: `${engine}/operations/condemn.ts`,
+        find: `import { strangerBecause`,
+        replace: `import { deleteRow } from './delete-condemned.ts'\nimport { strangerBecause`,
+      },
+      {
+        file: `${engine}/operations/condemn.ts`,
         find: `    if (await parts.store.points.condemn(`,
         replace: `    for (const row of catalog.points)
       if (plan.some((each) => each.folder === row.folder)) await deleteRow(parts, attempt, { ...row, highest: row.number }, options)
@@ -157,7 +163,7 @@ const prune: readonly Mutant[] = [
     rule: 'condemn-cas',
     edits: [
       {
-        file: `${engine}/operations/prune.ts`,
+        file: `${engine}/operations/condemn.ts`,
         find: `workload, catalog.version, plan, options)`,
         replace: `workload, (await parts.store.points.catalog(repository, workload, options)).version, plan, options)`,
       },
@@ -168,22 +174,22 @@ const prune: readonly Mutant[] = [
     named: true,
     edits: [
       {
-        file: `${engine}/operations/prune.ts`,
+        file: `${engine}/operations/delete-condemned.ts`,
         find: `    attempt.meter.step(\`deleting \${row.pointId}\`)\n`,
-        replace: `    if (!input.points.includes(row.pointId)) continue\n`,
+        replace: `    if (!attempt.run.input.points?.includes(row.pointId)) continue\n`,
       },
     ],
   },
   {
     rule: 'children-first',
-    edits: [{ file: `${engine}/operations/prune.ts`, find: `b.sequence - a.sequence`, replace: `a.sequence - b.sequence` }],
+    edits: [{ file: `${engine}/operations/delete-condemned.ts`, find: `b.sequence - a.sequence`, replace: `a.sequence - b.sequence` }],
   },
   {
     rule: 'manifest-first',
     quick: true,
     edits: [
       {
-        file: `${engine}/operations/prune.ts`,
+        file: `${engine}/operations/delete-condemned.ts`,
         find: `  const seen = await readNumber(repository, reference, options)\n`,
         replace: `  const seen = await readNumber(repository, reference, options)\n  await repository.delete(\`\${row.folder}/\${row.number}/\`, options)\n`,
       },
@@ -193,7 +199,7 @@ const prune: readonly Mutant[] = [
     rule: 'sync-deletes',
     named: true,
     edits: [
-      { file: `${engine}/operations/prune.ts`, find: `  await repository.sync(row.folder, options)\n`, replace: `` },
+      { file: `${engine}/operations/delete-condemned.ts`, find: `  await repository.sync(row.folder, options)\n`, replace: `` },
       { file: `${engine}/points/dead-files.ts`, find: `  await repository.sync(where.folder, options)\n`, replace: `` },
     ],
   },
@@ -201,7 +207,7 @@ const prune: readonly Mutant[] = [
     rule: 'dead-number',
     edits: [
       {
-        file: `${engine}/operations/prune.ts`,
+        file: `${engine}/operations/delete-condemned.ts`,
         find: `  await parts.store.points.forget(`,
         replace: `  await repository.delete(manifestPath(row.folder, row.number), options)\n  await parts.store.points.forget(`,
       },

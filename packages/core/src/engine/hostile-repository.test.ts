@@ -291,3 +291,52 @@ test('a point of another repository whose workload sorts first is a finding and 
   await again.run(order(w.id, 'k3'))
   await again.stop()
 })
+
+test('files with the names of numbers beyond all reason are left alone, and keep nothing from its work', { timeout: 20_000 }, async () => {
+  let opened = 0
+  const inner = memoryRepository({ clock: systemClock })
+  const w = parts(
+    'ovirtLike',
+    observeCalls(inner, ({ method, phase }) => void (method === 'open' && phase === 'before' && opened++), { seam: 'r' }),
+  )
+  const engine = await w.make({ retry: { maxFailures: 1 } })
+  await engine.start()
+  const first = (await engine.run(order(w.id, 'k1'))) as { point: string }
+  w.platform.mutate(seededRandom(1))
+  const second = (await engine.run(order(w.id, 'k2'))) as { point: string }
+  const strays: string[] = []
+  for (const { folder } of await manifests(w.repository)) strays.push(`${folder}/manifest.999999999.json`, `${folder}/999999999/x`)
+  for (const path of strays) await w.repository.put(path, bytesOf(Buffer.from('stray')), { signal })
+  expect(await engine.rescan({ repository: 'main' })).toMatchObject({ added: 0, removed: 0, findings: [] })
+  await engine.run({ key: 'sweep', operation: 'sweep', repository: 'main' })
+  expect(await engine.merge({ repository: 'main', point: second.point })).toMatchObject({ number: 2 })
+  await engine.idle()
+  expect((await engine.verify({ repository: 'main' })).findings).toEqual([])
+  expect(await engine.prune({ repository: 'main', points: [first.point, second.point] })).toMatchObject({
+    points: [first.point, second.point].sort(),
+  })
+  await engine.stop()
+  const left = [...inner.snapshot()].filter(([path, bytes]) => path.includes('/') && bytes.length > 0).map(([path]) => path)
+  expect(left.sort()).toEqual(strays.sort())
+  expect(opened).toBeLessThan(2000)
+})
+
+test('when the last number of a folder is taken, nothing is written under a name that nobody sees', { timeout: 60_000 }, async () => {
+  const inner = memoryRepository({ clock: systemClock })
+  const w = parts('ovirtLike', inner)
+  const engine = await w.make({ retry: { maxFailures: 1 }, leaseMs: 10_000 })
+  await engine.start()
+  await engine.run(order(w.id, 'k1'))
+  w.platform.mutate(seededRandom(1))
+  const { point } = (await engine.run(order(w.id, 'k2'))) as { point: string }
+  const folder = (await manifests(w.repository)).find((manifest) => manifest.point === point)?.folder
+  await w.repository.put(`${folder}/manifest.99999.json`, bytesOf(new Uint8Array(0)), { signal })
+  const before = [...inner.snapshot().keys()]
+  await expect(engine.merge({ repository: 'main', point })).rejects.toMatchObject({
+    code: 'POINT_DAMAGED',
+    message: `Nothing can be written to ${folder} any more: number 99999, the last one, is taken.`,
+  })
+  await engine.idle()
+  expect([...inner.snapshot().keys()].filter((path) => !before.includes(path) && !path.endsWith('verified.json'))).toEqual([])
+  await engine.stop()
+})

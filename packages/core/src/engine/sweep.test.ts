@@ -1,8 +1,18 @@
-import { countingIds, memoryPlatform, memoryRepository, memoryStore, scriptedProvider, seededRandom } from '@holdfast/testkit'
+import {
+  type CallPoint,
+  countingIds,
+  memoryPlatform,
+  memoryRepository,
+  memoryStore,
+  observeCalls,
+  scriptedProvider,
+  seededRandom,
+} from '@holdfast/testkit'
 import { expect, onTestFinished, test } from 'vitest'
-import { hour, options, planWorld } from '../../test/plan-world.ts'
+import { hour, minute, options, planWorld } from '../../test/plan-world.ts'
 import { systemClock } from '../clock.ts'
 import { HoldfastError } from '../spec/errors.ts'
+import { bytesOf } from '../spec/helpers/bytes.ts'
 import { createEngine } from './create-engine.ts'
 
 test('a platform that cannot be looked at for leftovers is a warning that says why', async () => {
@@ -61,6 +71,37 @@ test('the empty manifest of a dead number stays for twice the grace time, and lo
   expect(await sweptAfter(0)).toBe(1)
   engine.confirmClock()
   expect(await sweptAfter(0)).toBe(0)
+  await clock.runUntil(engine.stop({ graceMs: 1 }))
+})
+
+test('a dead number is not given up again and again while a manifest beside it cannot be read', async () => {
+  const { clock, platform, make } = planWorld()
+  const memory = memoryRepository({ clock })
+  const changed: string[] = []
+  const hook = ({ method, phase, arguments: [path] }: CallPoint) => {
+    if ((method === 'put' || method === 'delete') && phase === 'before' && !String(path).endsWith('repository.json'))
+      changed.push(`${method} ${path}`)
+  }
+  const engine = await make({}, { repositories: { main: observeCalls(memory, hook, { seam: 'main' }) }, graceMs: minute })
+  await clock.runUntil(engine.start())
+  const workload = { provider: 'p', id: platform.addVolume('a') }
+  await clock.runUntil(Promise.resolve(engine.run({ key: 'k', operation: 'backup', repository: 'main', workload, compression: 'none' })))
+  const home = [...memory.snapshot().keys()].find((path) => path.includes('/'))?.split('/')[0]
+  // Of a run that nobody remembers, beside a manifest that has rotted.
+  const folder = `${home}/20261101T000000Z-0123456789abcdef`
+  await memory.put(`${folder}/1/disk.qcow2`, bytesOf(Buffer.from('bytes')), options)
+  await memory.put(`${folder}/manifest.1.json`, bytesOf(new Uint8Array(0)), options)
+  await memory.put(`${folder}/manifest.2.json`, bytesOf(Buffer.from('rotten')), options)
+  const sweep = async (key: string) => {
+    await clock.advance(3 * minute)
+    await clock.runUntil(Promise.resolve(engine.run({ key, operation: 'sweep', repository: 'main' })))
+  }
+  changed.length = 0
+  for (const key of ['one', 'two', 'three']) await sweep(key)
+  expect(changed).toEqual([])
+  await memory.delete(`${folder}/manifest.2.json`, options)
+  await sweep('four')
+  expect([...memory.snapshot().keys()].filter((path) => path.startsWith(folder))).toEqual([])
   await clock.runUntil(engine.stop({ graceMs: 1 }))
 })
 

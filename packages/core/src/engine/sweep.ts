@@ -64,9 +64,9 @@ async function sweepRepository(parts: EngineParts, repository: string, repositor
     } else if (seen.state === 'live') {
       unknown ||= strangerBecause(seen.manifest, { workload: workloadKey(seen.manifest.workload), repositoryId }) === undefined
     } else if (seen.state === 'dead') {
-      const { live, stillNamed } = await removeDeadFiles(storage, number, options, number.number)
+      const { live, stillNamed, undecided } = await removeDeadFiles(storage, number, options, number.number)
       // Files of a number without a manifest would be taken for those of a lost writer.
-      if (stillNamed.has(number.number)) continue
+      if (undecided !== undefined || stillNamed.has(number.number)) continue
       // Twice the grace time, because an age is as wrong as the clock: one that is ahead by as much must not let a late request win.
       if (number.ageMs < 2 * parts.graceMs || !parts.clockWatch.trusted()) continue
       // A flag may have been written while the point was being deleted.

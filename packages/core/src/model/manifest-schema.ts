@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { Manifest } from './manifest-types.ts'
+import { highestNumber } from './names.ts'
 import { hashSchema, jsonSchema, nameSchema, numberSchema, pointIdSchema, sizeSchema, timeSchema, workloadIdSchema } from './schemas.ts'
 
 const diskSchema = z.strictObject({ key: z.string().min(1), name: z.string(), size: sizeSchema })
@@ -8,7 +9,7 @@ const diskSchema = z.strictObject({ key: z.string().min(1), name: z.string(), si
 const pathSchema = z
   .string()
   .max(1024)
-  .regex(/^[1-9]\d{0,8}(\/[^./\\\p{Cc}][^/\\\p{Cc}]*)+$/u, 'expected a path below the folder of a number')
+  .regex(/^[1-9]\d{0,4}(\/[^./\\\p{Cc}][^/\\\p{Cc}]*)+$/u, 'expected a path below the folder of a number')
 
 const fileSchema = z.strictObject({ path: pathSchema, size: sizeSchema, sha256: hashSchema.exactOptional() })
 
@@ -73,7 +74,7 @@ export const manifestSchema = z.strictObject({
   formatVersion: z.literal(1),
   repositoryId: z.string().min(1),
   folder: z.string().regex(/^[^/]+\/[^/]+$/, 'expected <workload folder>/<point folder>'),
-  number: numberSchema,
+  number: numberSchema.max(highestNumber),
   point: pointIdSchema,
   createdAt: timeSchema,
   due: timeSchema,

@@ -168,6 +168,7 @@ describe('manifest', () => {
     ['a parent for a disk that is not there', { parents: { '2000': parent, '2001': parent } }, '2001'],
     ['another point id than its folder', { point: parent }, 'folder'],
     ['a size that is no integer', { bytes: { ...manifest.bytes, used: 0.5 } }, 'bytes.used'],
+    ['a number that nobody looks for', { number: 100_000 }, 'number'],
     ['no description', { description: undefined as never }, 'description'],
   ]
   it.each(broken)('never writes %s', (_name, change, word) => {

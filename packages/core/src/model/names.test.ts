@@ -64,6 +64,8 @@ describe('names on disk', () => {
     [`${folder}/pin.json`, { kind: 'flag', folder, flag: 'pin' }],
     [`${folder}/verified.json`, { kind: 'flag', folder, flag: 'verified' }],
     [`${folder}/7/disk-0.qcow2`, { kind: 'data', folder, number: 7, name: 'disk-0.qcow2' }],
+    [`${folder}/manifest.99999.json`, { kind: 'manifest', folder, number: names.highestNumber }],
+    [`${folder}/99999/disk-0.qcow2`, { kind: 'data', folder, number: names.highestNumber, name: 'disk-0.qcow2' }],
     [`${folder}/7/deep/file`, { kind: 'data', folder, number: 7, name: 'deep/file' }],
   ] as const)('read back %s', (path, expected) => {
     expect(names.parseRepositoryPath(path)).toEqual(expected)
@@ -75,6 +77,9 @@ describe('names on disk', () => {
     `${folder}/manifest.01.json`,
     `${folder}/manifest.1.json.bak`,
     `${folder}/manifest.-1.json`,
+    `${folder}/manifest.100000.json`,
+    `${folder}/manifest.999999999.json`,
+    `${folder}/100000/disk-0.qcow2`,
     `${folder}/notes.json`,
     `${folder}/0/x`,
     `${folder}/x/disk.qcow2`,
@@ -92,6 +97,8 @@ describe('names on disk', () => {
     expect(names.numberOfPath('3/disk')).toBe(3)
     expect(names.numberOfPath('manifest.3.json')).toBeUndefined()
     expect(names.numberOfPath('pin.json')).toBeUndefined()
+    expect(names.numberOfManifest('manifest.100000.json')).toBeUndefined()
+    expect(names.numberOfPath('100000/disk')).toBeUndefined()
   })
 
   it('part the key of a workload at its first slash', () => {

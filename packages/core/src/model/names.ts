@@ -77,6 +77,12 @@ export function isoTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString()
 }
 
+/**
+ * A number has at most five digits. A point is written a few times in its life: a file with a longer number is not ours, and whoever counted up to it would
+ * not come to an end.
+ */
+export const highestNumber = 99_999
+
 /** The path of a manifest. */
 export function manifestPath(folder: string, number: number): string {
   return `${folder}/manifest.${number}.json`
@@ -102,8 +108,8 @@ export type RepositoryPath =
   | { readonly kind: 'foreign' }
 
 const pointPattern = /^([A-Za-z0-9-]{1,60}-[0-9a-f]{16}\/\d{8}T\d{6}Z-[0-9a-f]{16})\/(.+)$/
-const manifestPattern = /^manifest\.([1-9]\d{0,8})\.json$/
-const dataPattern = /^([1-9]\d{0,8})\/(.+)$/s
+const manifestPattern = /^manifest\.([1-9]\d{0,4})\.json$/
+const dataPattern = /^([1-9]\d{0,4})\/(.+)$/s
 
 /** Tells what a path is, from the path alone. */
 export function parseRepositoryPath(path: string): RepositoryPath {

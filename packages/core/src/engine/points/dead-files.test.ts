@@ -25,12 +25,19 @@ test('what lies below a dead number goes', async () => {
   expect([...repository.snapshot().keys()]).toEqual([`${folder}/manifest.1.json`])
 })
 
-test('nothing goes while a manifest cannot be read: it might name it', async () => {
+test('nothing goes while a manifest cannot be read: it might name it, and which one it is is told', async () => {
   const repository = await repositoryWith({ 'manifest.1.json': '', '1/disk.qcow2': 'bytes', 'manifest.2.json': 'no manifest' })
-  expect(await remove(repository)).toMatchObject({ live: true, deletedBytes: 0 })
+  expect(await remove(repository)).toMatchObject({ live: true, deletedBytes: 0, undecided: `${folder}/manifest.2.json` })
+  expect(repository.snapshot().has(`${folder}/1/disk.qcow2`)).toBe(true)
+  await repository.delete(`${folder}/manifest.2.json`, options)
+  const decided = await remove(repository)
+  expect(decided).toMatchObject({ live: false, deletedBytes: 5 })
+  expect(decided.undecided).toBeUndefined()
 })
 
-test('a manifest of a number that nobody counts to is not counted to', { timeout: 10_000 }, async () => {
-  const repository = await repositoryWith({ 'manifest.1.json': '', '1/disk.qcow2': 'bytes', 'manifest.999999999.json': '' })
-  expect(await remove(repository)).toMatchObject({ live: true, deletedBytes: 0 })
+test('a manifest of a number that nobody counts to is left alone, and what lies below a dead number goes as usual', async () => {
+  const stray = 'manifest.999999999.json'
+  const repository = await repositoryWith({ 'manifest.1.json': '', '1/disk.qcow2': 'bytes', [stray]: 'no manifest' })
+  expect(await remove(repository)).toMatchObject({ live: false, deletedBytes: 5 })
+  expect([...repository.snapshot().keys()].sort()).toEqual([`${folder}/manifest.1.json`, `${folder}/${stray}`])
 })

@@ -1,15 +1,12 @@
 import { flagFiles } from '../../model/flags.ts'
 import type { Manifest } from '../../model/manifest.ts'
 import { filesOfManifest } from '../../model/manifest-files.ts'
-import { manifestPath } from '../../model/names.ts'
+import { highestNumber, manifestPath } from '../../model/names.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf } from '../../spec/errors.ts'
 import type { Repository } from '../../spec/repository.ts'
 import type { ManifestRef } from '../../spec/store.ts'
 import { readNumber, viewFolder } from './point-folder.ts'
-
-/** A point is written a few times in its life. A name with a larger number is not ours, and counting up to it would take hours. */
-const mostNumbers = 100_000
 
 /** What the removal of dead numbers left behind. */
 export interface DeadFiles {
@@ -18,6 +15,8 @@ export interface DeadFiles {
   readonly deletedBytes: number
   /** Dead numbers with files that a live manifest still names. */
   readonly stillNamed: ReadonlySet<number>
+  /** The path of a manifest that cannot be read. Nothing was deleted, and every dead manifest must stay: ask again when that one is mended or gone. */
+  readonly undecided?: string
 }
 
 const nothingDeleted = { deletedBytes: 0, stillNamed: new Set<number>() }
@@ -38,11 +37,10 @@ export async function removeDeadFiles(
   const named = new Set<string>()
   let newest: Manifest | undefined
   const last = Math.max(view.highest, known)
-  if (last > mostNumbers) return { live: true, ...nothingDeleted }
-  for (let number = 1; ; number++) {
+  for (let number = 1; number <= highestNumber; number++) {
     const seen = await readNumber(repository, { ...where, number }, options)
     if (seen.state === 'absent' && number > last) break
-    if (seen.state === 'damaged') return { live: true, ...nothingDeleted }
+    if (seen.state === 'damaged') return { live: true, ...nothingDeleted, undecided: manifestPath(where.folder, number) }
     if (seen.state === 'dead') dead.push(number)
     if (seen.state !== 'live') continue
     newest = seen.manifest

@@ -1,6 +1,6 @@
 import type { Manifest } from '../../model/manifest.ts'
 import { decodeManifest } from '../../model/manifest.ts'
-import { manifestPath, parseRepositoryPath } from '../../model/names.ts'
+import { highestNumber, manifestPath, parseRepositoryPath } from '../../model/names.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import { bytesOf, collectBytes } from '../../spec/helpers/bytes.ts'
@@ -96,7 +96,7 @@ export async function decideNumber(repository: Repository, reference: ManifestRe
 export interface Survey {
   /** The point, if it is there: the valid manifest with the highest number. */
   readonly committed?: { readonly reference: ManifestRef; readonly manifest: Manifest }
-  /** The first number above all that were ever seen, its manifest proven absent. */
+  /** The first number above all that were ever seen, its manifest proven absent. Above the highest there is when all are taken: nobody may aim at that. */
   readonly next: number
 }
 
@@ -113,10 +113,12 @@ export async function surveyFolder(
   const { highest } = await viewFolder(repository, where.folder, options)
   const last = Math.max(highest, known)
   let committed: Survey['committed']
-  for (let number = 1; ; number++) {
-    const reference = { ...where, number }
+  let next = 1
+  for (; next <= highestNumber; next++) {
+    const reference = { ...where, number: next }
     const seen = await readNumber(repository, reference, options)
     if (seen.state === 'live') committed = { reference, manifest: seen.manifest }
-    if (seen.state === 'absent' && number > last) return { next: number, ...(committed && { committed }) }
+    if (seen.state === 'absent' && next > last) break
   }
+  return { next, ...(committed && { committed }) }
 }

@@ -1,5 +1,5 @@
 import type { RunWarning } from '../../model/manifest.ts'
-import { runHash } from '../../model/names.ts'
+import { highestNumber, runHash } from '../../model/names.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { HoldfastError } from '../../spec/errors.ts'
 import type { Mark } from '../../spec/run-context.ts'
@@ -21,7 +21,7 @@ export interface Attempt {
   intents(): readonly StoredIntent[]
   /** The store's time: as of the last renewal, and what has passed since. */
   storeNow(): StoreTime
-  /** Replaces target and reads in the store. */
+  /** Replaces target and reads in the store. Throws POINT_DAMAGED for a number above the highest there is. */
   aim(patch: { readonly target?: ManifestRef | null; readonly reads?: readonly ManifestRef[] }, options: CallOptions): Promise<void>
   /** Changes the stored list of intents; changes are made one after the other. */
   changeIntents(change: (intents: readonly StoredIntent[]) => readonly StoredIntent[], options: CallOptions): Promise<void>
@@ -60,6 +60,7 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
     storeNow: () => renewed.store + Math.max(0, Math.round(parts.clock.monotonic() - renewed.monotonic)),
     aim: (patch, options) =>
       inTurn(async () => {
+        if (patch.target) refuseBeyond(patch.target)
         await parts.store.runs.save(lease, patch, options)
         if (patch.target !== undefined) target = patch.target ?? undefined
         await hold.prove(options)
@@ -84,6 +85,19 @@ export function beginAttempt(parts: EngineParts, run: Run, stopping: AbortSignal
       unregister()
     },
   }
+}
+
+/** Nobody would see what is written under such a number. */
+function refuseBeyond({ folder, number }: ManifestRef): void {
+  if (number <= highestNumber) return
+  throw new HoldfastError(
+    'POINT_DAMAGED',
+    `Nothing can be written to ${folder} any more: number ${highestNumber}, the last one, is taken.`,
+    {
+      remedy:
+        'Look at the files with the highest numbers in that folder: Holdfast needs a few from 1 on. Take away what does not belong there, then try again.',
+    },
+  )
 }
 
 /** What this process can ask of its own attempts. Returns how to be asked no longer: a later attempt of the same run may be there already. */
