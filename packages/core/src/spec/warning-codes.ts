@@ -19,7 +19,8 @@ export const warningCodes = {
   NOT_DELETED: 'A manifest beside a point that is to be deleted cannot be read: the files of the point stay, and each prune tries again.',
   NOTIFIER_FAILED: 'A notifier cannot deliver. What it was to be told is kept and sent again; this is told once, until it works again.',
   NO_GOOD_POINT: 'A workload has no good point, so retention deletes nothing of it.',
-  OPTIONS_LEFT_OUT: 'What was restored was made without options of the original that would have made it the same data again.',
+  OPTIONS_LEFT_OUT:
+    'What was restored was made without options of the original that would have made it the same data again, or that held a secret, which no point keeps.',
   PLAN_UNREADABLE: 'A plan in the store was written by a newer version: this node leaves it to others, and its points stay.',
   REPOSITORY_UNAVAILABLE: 'A repository cannot be used now. Each operation asks again; the others go on.',
   RETENTION_ABSENT: 'A backup plan has no retention: all its points stay for ever. Said when the plan is put.',

@@ -22,6 +22,8 @@ export interface Claims {
   won(process: Process, from: Cursor, next: number | null, requests: readonly RunRequest[], state: () => StoreView): void
   /** A cursor was set back: a clock was ahead. What it passes again has been claimed before. */
   setBack(plan: string, due: number): void
+  /** A copy of the database is kept: with it comes back what was claimed and explained until now. */
+  copied(): void
   /** The database is another one: an older copy of itself, or `empty`, and then plans begin anew. */
   forget(how: { readonly empty: boolean }): void
   /** Due times that got neither a run nor a word because the process that had claimed them died before it could say so. */
@@ -35,7 +37,8 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
   /** The first due time of each plan: a clock that was set back passes older ones, and nobody was promised those. */
   const begins = new Map<string, number>()
   /** Due times that were claimed, whoever has to explain them. */
-  const claimed = new Set<string>()
+  let claimed = new Set<string>()
+  let inCopy = new Set<string>()
   let lost = 0
 
   function explain(claim: Claim, { runs, outbox }: StoreView): void {
@@ -84,10 +87,13 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
       open.push({ process, failuresBefore: process.failures, plan: planId, passed, first })
     },
     setBack: (plan, due) => void cursors.set(plan, due),
+    copied() {
+      inCopy = claimed.difference(new Set(open.flatMap(({ plan, passed }) => passed.map((at) => `${plan}/${at}`))))
+    },
     forget({ empty }) {
       if (empty) begins.clear()
       cursors.clear()
-      claimed.clear()
+      claimed = new Set(empty ? [] : inCopy)
       open = []
     },
     unexplained: () => lost,

@@ -230,6 +230,7 @@ function endTrouble(world: World): void {
 
 function keepCopy({ world }: Game): Game['copy'] {
   world.say('a copy of the database is kept')
+  world.timed?.claims.copied()
   return world.store.dump()
 }
 
