@@ -1,7 +1,9 @@
 import { countingIds, memoryPlatform, memoryRepository, memoryStore, scriptedProvider, seededRandom } from '@holdfast/testkit'
 import { expect, test } from 'vitest'
+import { chainWorld } from '../../../test/chain-world.ts'
 import { systemClock } from '../../clock.ts'
 import { HoldfastError } from '../../spec/errors.ts'
+import { bytesOf } from '../../spec/helpers/bytes.ts'
 import type { Repository } from '../../spec/repository.ts'
 import { createEngine } from '../create-engine.ts'
 
@@ -33,4 +35,18 @@ test('a manifest that cannot be read is a finding; the other points are found an
   expect(await engine.points({ repository: 'main' })).toHaveLength(2)
   bad = ''
   await engine.stop()
+})
+
+test('a workload of which no manifest can be read is told, manifest by manifest', async () => {
+  const { engine, ids, repository } = await chainWorld(2)
+  const signal = new AbortController().signal
+  const damaged: string[] = []
+  for (const [path, bytes] of repository.snapshot()) {
+    if (!path.endsWith('/manifest.1.json')) continue
+    await repository.put(path, bytesOf(bytes.subarray(0, bytes.length - 9)), { signal })
+    damaged.push(path)
+  }
+  const { findings } = await engine.rescan({ repository: 'main' })
+  expect(findings.map(({ file }) => file).sort()).toEqual(damaged.sort())
+  expect(findings.map(({ point }) => point).sort()).toEqual(ids.sort())
 })

@@ -58,7 +58,10 @@ export async function rescan(parts: EngineParts, attempt: Attempt, input: Rescan
   for (const [home, points] of folders) {
     attempt.meter.step(`reading ${home}`)
     const workload = await workloadOf(parts, input.repository, home, points, options)
-    if (workload === undefined) continue
+    if (workload === undefined) {
+      counts.findings.push(...(await damagedIn(parts, input.repository, points, options)))
+      continue
+    }
     seen.add(workload)
     const where = { repository: input.repository, workload, home, ...(file && { repositoryId: file.repositoryId }) }
     await syncWorkload(parts, attempt, where, counts, options)
@@ -120,6 +123,24 @@ async function workloadOf(
     }
   }
   return undefined
+}
+
+/** Of a folder in which no manifest tells whose it is: nobody else would say that its points are lost. */
+async function damagedIn(
+  parts: EngineParts,
+  repository: string,
+  points: ReadonlyMap<string, readonly number[]>,
+  options: CallOptions,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = []
+  for (const [folder, numbers] of points) {
+    for (const number of numbers) {
+      const seen = await readOrTell(repositoryNamed(parts, repository), { repository, folder, number }, options)
+      if (seen.state !== 'damaged') continue
+      findings.push({ point: pointOf({ folder }), file: manifestPath(folder, number), message: seen.error.message })
+    }
+  }
+  return findings
 }
 
 /** Compare-and-set against the version read before the listing (rule rescan-cas): what changed meanwhile is looked at again. */
