@@ -53,6 +53,8 @@ export interface VerifyInput {
   readonly workload?: WorkloadRef
   /** Only these. */
   readonly points?: readonly string[]
+  /** Damage was met in one of `points`, which may be deleted by now: then there is nothing to do. */
+  readonly ifThere?: true
   /** `quick`: manifests, names and sizes. `full`: every stored byte. */
   readonly mode: 'quick' | 'full'
   /** Of each workload only so many points, chosen by the run's key: the same for every attempt, others for the next run. */
@@ -148,6 +150,7 @@ const schemas = {
     repository: nameSchema,
     workload: workloadRefSchema.exactOptional(),
     points: z.array(pointIdSchema).min(1, 'name at least one point').exactOptional(),
+    ifThere: z.literal(true).exactOptional(),
     mode: z.enum(['quick', 'full']).default('full'),
     sample: z.int().min(1, 'expected a whole number, 1 or more').exactOptional(),
   }) satisfies z.ZodType<VerifyInput>,

@@ -23,7 +23,7 @@ export interface Claims {
   /** A cursor was set back: a clock was ahead. What it passes again has been claimed before. */
   setBack(plan: string, due: number): void
   /** A copy of the database is kept: with it comes back what was claimed and explained until now. */
-  copied(): void
+  copied(state: StoreView): void
   /** The database is another one: an older copy of itself, or `empty`, and then plans begin anew. */
   forget(how: { readonly empty: boolean }): void
   /** Due times that got neither a run nor a word because the process that had claimed them died before it could say so. */
@@ -41,16 +41,21 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
   let inCopy = new Set<string>()
   let lost = 0
 
-  function explain(claim: Claim, { runs, outbox }: StoreView): void {
+  /** Due times that it left behind for the first time, without work and without a word until now. */
+  function silentOf(claim: Claim, { runs, outbox }: StoreView): readonly number[] {
     const told = claim.passed.some((due) => outbox.has(`${claim.plan}/missed/${isoTime(due)}`))
     // A clock that was set back lets somebody else claim it again, who may not have come to his word yet.
     const again = new Set(open.flatMap((other) => (other !== claim && other.plan === claim.plan ? other.passed : [])))
-    const silent = claim.first.filter((due) => {
+    return claim.first.filter((due) => {
       if (again.has(due)) return false
       const made = [...runs.values()].filter((run) => run.planId === claim.plan && run.key.endsWith(`/${isoTime(due)}`))
       if (made.length > 0) return made.some((run) => run.state === 'skipped' && !outbox.has(`${run.id}/skipped`))
       return !told && !outbox.has(`${claim.plan}/selection/${isoTime(due)}/0`)
     })
+  }
+
+  function explain(claim: Claim, state: StoreView): void {
+    const silent = silentOf(claim, state)
     if (silent.length === 0) return
     const { process } = claim
     lost += silent.length
@@ -87,8 +92,8 @@ export function createClaims(intervals: ReadonlyMap<string, number>, violate: (t
       open.push({ process, failuresBefore: process.failures, plan: planId, passed, first })
     },
     setBack: (plan, due) => void cursors.set(plan, due),
-    copied() {
-      inCopy = claimed.difference(new Set(open.flatMap(({ plan, passed }) => passed.map((at) => `${plan}/${at}`))))
+    copied(state) {
+      inCopy = claimed.difference(new Set(open.flatMap((claim) => silentOf(claim, state).map((at) => `${claim.plan}/${at}`))))
     },
     forget({ empty }) {
       if (empty) begins.clear()

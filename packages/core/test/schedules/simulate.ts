@@ -230,7 +230,7 @@ function endTrouble(world: World): void {
 
 function keepCopy({ world }: Game): Game['copy'] {
   world.say('a copy of the database is kept')
-  world.timed?.claims.copied()
+  world.timed?.claims.copied(stateOf(world.store))
   return world.store.dump()
 }
 

@@ -74,7 +74,7 @@ export async function verifiedOnDamage<Result>(
     const requests = suspects
       .filter(({ points }) => points.length > 0)
       .map(({ repository, points }) => ({
-        ...runRequest(parts, `${key}/verify/${repository}`, { operation: 'verify', repository, points, mode: 'full' }),
+        ...runRequest(parts, `${key}/verify/${repository}`, { operation: 'verify', repository, points, ifThere: true, mode: 'full' }),
         ...(planId !== undefined && { planId }),
         priority,
       }))

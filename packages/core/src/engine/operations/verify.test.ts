@@ -18,3 +18,12 @@ it('of a repository without a point ends well, with a warning that nothing was v
   expect(await engine.verify({ repository: 'main' })).toMatchObject({ points: 0, findings: [] })
   expect(warnings).toEqual(['NOTHING_VERIFIED'])
 })
+
+it('that follows damage passes over a point that has been deleted since; by hand it is an error', async () => {
+  const { engine, ids } = await chainWorld(2)
+  const gone = '20200101T000000Z-0123456789abcdef'
+  const order = { operation: 'verify', repository: 'main', points: [gone, ids[1] ?? ''] } as const
+  await expect(engine.run({ ...order, key: 'by hand' })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  expect(await engine.run({ ...order, key: 'after damage', ifThere: true })).toMatchObject({ points: 2, findings: [] })
+  expect(await engine.run({ ...order, points: [gone], key: 'all gone', ifThere: true })).toMatchObject({ points: 0, findings: [] })
+})

@@ -59,10 +59,10 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
       if (owner === 'us' && !isSpoiled) await flagPoint(parts, attempt, verified.point, found, input.mode, options)
     }
   }
-  if (left.size > 0) {
+  if (left.size > 0 && !input.ifThere) {
     throw new HoldfastError('NOT_FOUND', `There is no point ${[...left].join(', ')} in repository "${input.repository}".`)
   }
-  if (checked === 0) tellNothingVerified(attempt, input, workloads)
+  if (checked === 0 && !input.ifThere) tellNothingVerified(attempt, input, workloads)
   for (const finding of findings) parts.events.emit('point-damaged', { repository: input.repository, ...finding })
   const { bytes } = attempt.meter.snapshot()
   const result: VerifyOutcome = { repository: input.repository, mode: input.mode, points: checked, bytes, findings }
