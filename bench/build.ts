@@ -24,7 +24,6 @@ const programs = [
   'plans',
   'tell-memory',
   'restore-http',
-  'receive-http',
 ]
 
 export async function buildPrograms(): Promise<void> {

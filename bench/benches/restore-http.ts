@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { findPeers } from '../../scripts/peers/find-peers.ts'
 import type { BenchContext } from '../bench-context.ts'
-import { ourProgram, programPath } from '../build.ts'
+import { ourProgram } from '../build.ts'
 import { type Chain, makeChain } from '../chain-of-layers.ts'
 import { measure, measureShell, quoted } from '../measure.ts'
 import { settled } from '../settled.ts'
@@ -56,6 +57,8 @@ export async function restoreHttp({ folder, size = 2 ** 32, rounds, print, say }
   }
 }
 
+const receiver = fileURLToPath(new URL('../programs/receive-http.py', import.meta.url))
+
 interface Seen {
   readonly bytes: number
   readonly announced: number
@@ -64,14 +67,15 @@ interface Seen {
 
 /** A process of its own, which works for both alike. */
 async function startReceiver(): Promise<{ readonly address: string; next(): Promise<Seen>; stop(): void }> {
-  const child = spawn(process.execPath, [programPath('receive-http')], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
-  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
+  const child = spawn('python3', [receiver], { stdio: ['pipe', 'pipe', 'inherit'] })
+  child.once('error', () => {}) // then it writes no port, which is told below
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const line = async () => {
     const next = await lines.next()
-    if (next.done) throw new Error('The receiving server has ended.')
+    if (next.done) throw new Error('The receiving server has ended. It needs python3.')
     return next.value
   }
-  return { address: `http://127.0.0.1:${await line()}`, next: async () => JSON.parse(await line()), stop: () => child.disconnect() }
+  return { address: `http://127.0.0.1:${await line()}`, next: async () => JSON.parse(await line()), stop: () => child.stdin.end() }
 }
 
 interface Way {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { asBuffer, clusterBytes, isZero, zeroCluster } from './clusters.ts'
 
 /** Bytes of a cluster sum. */
@@ -17,9 +17,8 @@ export type SumBatches = AsyncIterable<readonly ClusterSum[]>
 
 /** The sum of at most one cluster of bytes, padded with zeros. */
 export function sumOf(bytes: Uint8Array): Uint8Array {
-  const hash = createHash('sha256').update(bytes)
-  if (bytes.length < clusterBytes) hash.update(zeroCluster.subarray(bytes.length))
-  return hash.digest().subarray(0, sumBytes)
+  const whole = bytes.length < clusterBytes ? Buffer.concat([bytes, zeroCluster.subarray(bytes.length)]) : bytes
+  return hash('sha256', whole, 'buffer').subarray(0, sumBytes)
 }
 
 /** The sum of a cluster of zeros. */

@@ -64,7 +64,7 @@ async function* plannedRuns(runs: AsyncIterable<Run>, { counts, fingerprint }: P
 /**
  * Writes a disk as a qcow2 v3 file of packed clusters: each for itself, in threads; what cannot be packed stays plain. Header and tables lie in front of the data, as in a
  * file of `encodeQcow2`; the header is written last, so a file that was cut is no image. The same source gives the same bytes, whatever the number of workers.
- * The extents of the source are asked twice, its data is read once, ahead of the threads. Memory does not depend on the size of the disk: 6 MiB of buffers, and for each worker 2 MiB and
+ * The extents of the source are asked twice, its data is read once, ahead of the threads. Memory does not depend on the size of the disk: 8 MiB of buffers, and for each worker 6 MiB and
  * what a thread takes, about 30 MiB. Source and target stay the caller's; nobody makes the file durable.
  * When it rejects, all threads have ended, and no read or write is under way. The file is then worthless; the call may be repeated into an empty one.
  * @throws INVALID_OPTIONS: an extent out of order, unaligned or outside the disk, extents that differ from call to call, a backing name that is not relative, an unknown codec. INTERNAL: a thread has died. What source and target throw passes through; an aborted signal rejects with its reason.
@@ -82,8 +82,8 @@ export async function packQcow2(source: MappedBlocks, target: PackTarget, option
   }
   const image = await createImageWriter(layout, touched, covers, write)
   const workers = Math.min(wanted, Math.ceil(counts.data / slotClusters))
-  // One slot that is packed and one that waits for each worker, one that is written and one that is read.
-  const shared = createSharedSlots(2 * workers + 2)
+  // One slot that is packed and some that wait for each worker: what packs at once must not leave a thread without work while megabytes are read and written.
+  const shared = createSharedSlots(6 * workers + 4)
   const pool = startWorkerPool(workers, { shared, codec, withSums: onSums !== undefined })
   try {
     const runs = plannedRuns(keptRuns(source, covers, { signal }), planned)
