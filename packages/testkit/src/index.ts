@@ -43,6 +43,12 @@ export { type FaultRates, type FaultyRepository, type FaultyRepositoryOptions, f
 export { type CallHook, type CallPoint, type ObserveOptions, observeCalls, observeProvider, pointName } from './observe-calls.ts'
 export { type PowerLossFileSystem, powerLossFileSystem } from './power-loss-file-system.ts'
 
+// Simulated platforms.
+
+export { type EsxiSimulator, type EsxiSimulatorOptions, startEsxiSimulator } from './esxi-simulator/esxi-simulator.ts'
+export type { MachineOptions, PowerState, SimulatedMachine, SimulatedSnapshot } from './esxi-simulator/simulated-machine.ts'
+export type { PrefixStyle, SimulatedFault, TypedValues, XmlValue } from './esxi-simulator/soap-answer.ts'
+
 // Time, identifiers, randomness and logs under control.
 
 export { type FakeClock, fakeClock } from './fake-clock.ts'

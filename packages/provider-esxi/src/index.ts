@@ -1,0 +1,1 @@
+export { type HostCertificate, isThumbprint, readHostCertificate } from './vim25/pinned-agent.ts'

@@ -1,0 +1,129 @@
+import { type CallOptions, type Clock, HoldfastError, throwIfAborted, withDeadline } from '@holdfast/core/spec'
+import { isFault } from './faults.ts'
+import { type MethodEntry, methods } from './methods.ts'
+import type { SoapCall, SoapClient } from './soap-client.ts'
+import type { Data, MoRef } from './values.ts'
+
+/** Who logs in. */
+export interface Account {
+  readonly user: string
+  readonly password: string
+}
+
+/** A session on a host, opened again when the host has ended it. Disposing logs out; it never rejects. */
+export interface Session extends AsyncDisposable {
+  readonly content: Data<'ServiceContent'>
+  readonly client: SoapClient
+  readonly clock: Clock
+  /**
+   * Grows with each login. What belongs to a session, as leases, filters and views do, is gone with it: who holds such a thing compares, and begins anew.
+   */
+  readonly generation: number
+  /**
+   * Like the call of the client. When the host has ended the session it logs in once, however many calls wait, and calls again what only reads; the others fail with
+   * a retryable ACCESS_DENIED, since what they belong to may be gone.
+   */
+  readonly call: SoapCall
+}
+
+export interface SessionOptions extends CallOptions {
+  readonly clock: Clock
+  /** Milliseconds without a call after which the time is asked, so that the host does not end the session. Default 300,000. */
+  readonly keepAliveMs?: number
+}
+
+const serviceInstance: MoRef<'ServiceInstance'> = { type: 'ServiceInstance', value: 'ServiceInstance' }
+/** A host that does not answer must not hold up whoever tidies up; it removes what is left with the session. */
+const tidyMs = 5000
+
+/** Clean-up on a host: whatever was aborted, with a deadline, and without a word when it fails. */
+export async function tidily(clock: Clock, name: string, work: (options: CallOptions) => Promise<unknown>): Promise<void> {
+  await withDeadline({ clock, milliseconds: tidyMs, name, signal: new AbortController().signal }, work).catch(() => {})
+}
+
+async function unlessAborted(work: Promise<void>, { signal }: CallOptions): Promise<void> {
+  throwIfAborted(signal)
+  const over = new AbortController()
+  const aborted = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over.signal }),
+  )
+  await Promise.race([work, aborted]).finally(() => over.abort())
+}
+
+/** The login of a session, shared by all who find that it has ended. */
+function createLogin(client: SoapClient, manager: MoRef<'SessionManager'>, { user, password }: Account, { signal }: CallOptions) {
+  let generation = 0
+  let under: Promise<void> | undefined
+  const logIn = async (): Promise<void> => {
+    client.forgetSession()
+    await client.call('Login', manager, { userName: user, password }, { signal, name: user })
+    generation += 1
+  }
+  return {
+    generation: () => generation,
+    /** @param of The generation that was found ended. Whoever is aborted stops waiting; the login goes on for the others. */
+    async again(of: number, options: CallOptions): Promise<void> {
+      if (generation !== of) return
+      under ??= logIn().finally(() => {
+        under = undefined
+      })
+      await unlessAborted(under, options)
+    },
+  }
+}
+
+/** Asks for the time whenever nothing was asked for long. A host that does not answer then is found by whoever needs it. */
+async function keepAlive(ask: () => Promise<unknown>, lastCall: () => number, options: Required<SessionOptions>): Promise<void> {
+  const { clock, keepAliveMs, signal } = options
+  for (;;) {
+    await clock.sleep(Math.max(1000, lastCall() + keepAliveMs - clock.monotonic()), { signal })
+    if (clock.monotonic() - lastCall() >= keepAliveMs) await ask().catch(() => {})
+  }
+}
+
+/**
+ * Logs in.
+ * @throws ACCESS_DENIED: wrong user or password, not tried again, since hosts lock accounts. UNREACHABLE, UNSUPPORTED, PROVIDER_FAILED.
+ */
+export async function openSession(client: SoapClient, account: Account, options: SessionOptions): Promise<Session> {
+  const { clock, keepAliveMs = 300_000, signal } = options
+  const content = await client.call('RetrieveServiceContent', serviceInstance, {}, { signal })
+  const { sessionManager } = content
+  if (sessionManager === undefined) throw new HoldfastError('PROVIDER_FAILED', 'The host has no session manager.', { retryable: false })
+  const closed = new AbortController()
+  const login = createLogin(client, sessionManager, account, { signal: closed.signal })
+  await login.again(0, { signal })
+  let lastCall = clock.monotonic()
+  const call: SoapCall = async (method, self, parameters, given) => {
+    if (closed.signal.aborted) throw new HoldfastError('ABORTED', `${method} was called on a session that is closed.`, { retryable: false })
+    const generation = login.generation()
+    lastCall = clock.monotonic()
+    try {
+      return await client.call(method, self, parameters, given)
+    } catch (error) {
+      if (!isFault(error, 'NotAuthenticated')) throw error
+      await login.again(generation, given)
+      const { reads }: MethodEntry = methods[method]
+      if (reads !== true) throw error
+      return client.call(method, self, parameters, given)
+    }
+  }
+  const ask = () => call('CurrentTime', serviceInstance, {}, { signal: closed.signal })
+  const alive = keepAlive(ask, () => lastCall, { clock, keepAliveMs, signal: closed.signal }).catch(() => {})
+  return {
+    content,
+    client,
+    clock,
+    get generation() {
+      return login.generation()
+    },
+    call,
+    async [Symbol.asyncDispose]() {
+      if (closed.signal.aborted) return
+      closed.abort()
+      await alive
+      await tidily(clock, 'Logout', (inner) => client.call('Logout', sessionManager, {}, inner))
+      client.forgetSession()
+    },
+  }
+}

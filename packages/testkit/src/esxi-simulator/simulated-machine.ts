@@ -1,0 +1,129 @@
+import type { SimulatedObject, SimulatedWorld } from './simulated-world.ts'
+import { element, field, reference, type TypedValues, type XmlValue } from './soap-answer.ts'
+
+export type PowerState = 'poweredOn' | 'poweredOff' | 'suspended'
+
+/** What a simulated machine is made of. */
+export interface MachineOptions {
+  readonly name: string
+  readonly uuid: string
+  readonly powerState?: PowerState
+  /** The host cannot read its files: it gives the name, and hardly anything else. */
+  readonly inaccessible?: boolean
+}
+
+/** A snapshot in the tree of a machine. */
+export interface SimulatedSnapshot {
+  readonly value: string
+  readonly name: string
+  readonly description: string
+  readonly created: string
+  readonly quiesced: boolean
+  readonly powerState: PowerState
+  readonly children: SimulatedSnapshot[]
+}
+
+export interface SimulatedMachine extends SimulatedObject {
+  readonly name: string
+  powerState: PowerState
+  readonly snapshots: SimulatedSnapshot[]
+  currentSnapshot: string | undefined
+}
+
+function treeOf(name: string, machine: string, snapshot: SimulatedSnapshot): string {
+  const own = [
+    reference('snapshot', 'VirtualMachineSnapshot', snapshot.value),
+    reference('vm', 'VirtualMachine', machine),
+    field('name', snapshot.name),
+    field('description', snapshot.description),
+    field('id', Number(snapshot.value.split('-').at(-1))),
+    field('createTime', snapshot.created),
+    field('state', snapshot.powerState),
+    field('quiesced', snapshot.quiesced),
+  ]
+  return `<${name}>${own.join('')}${snapshot.children.map((child) => treeOf('childSnapshotList', machine, child)).join('')}</${name}>`
+}
+
+function snapshotInfo({ value, snapshots, currentSnapshot }: SimulatedMachine, values: TypedValues): XmlValue | undefined {
+  if (snapshots.length === 0) return undefined
+  const current = currentSnapshot === undefined ? '' : reference('currentSnapshot', 'VirtualMachineSnapshot', currentSnapshot)
+  return values.data('VirtualMachineSnapshotInfo', `${current}${snapshots.map((one) => treeOf('rootSnapshotList', value, one)).join('')}`)
+}
+
+export function createMachine(world: SimulatedWorld, options: MachineOptions): SimulatedMachine {
+  const { name, uuid, powerState = 'poweredOff', inaccessible = false } = options
+  const machine: SimulatedMachine = {
+    type: 'VirtualMachine',
+    value: world.next('vm'),
+    name,
+    powerState,
+    snapshots: [],
+    currentSnapshot: undefined,
+    properties(values) {
+      const always = {
+        name: values.text(name),
+        'runtime.connectionState': values.enumeration('VirtualMachineConnectionState', inaccessible ? 'inaccessible' : 'connected'),
+      }
+      if (inaccessible) return always
+      return {
+        ...always,
+        'config.uuid': values.text(uuid),
+        'config.template': values.truth(false),
+        'runtime.powerState': values.enumeration('VirtualMachinePowerState', machine.powerState),
+        'runtime.consolidationNeeded': values.truth(false),
+        snapshot: snapshotInfo(machine, values),
+      }
+    },
+  }
+  world.add(machine)
+  return machine
+}
+
+/** All snapshots of a tree, whoever they belong to. */
+export function allSnapshots(snapshots: readonly SimulatedSnapshot[]): readonly SimulatedSnapshot[] {
+  return snapshots.flatMap((snapshot) => [snapshot, ...allSnapshots(snapshot.children)])
+}
+
+/** Puts a new snapshot below the current one, and makes it the current one. */
+export function takeSnapshot(machine: SimulatedMachine, snapshot: SimulatedSnapshot): void {
+  const current = allSnapshots(machine.snapshots).find(({ value }) => value === machine.currentSnapshot)
+  ;(current?.children ?? machine.snapshots).push(snapshot)
+  machine.currentSnapshot = snapshot.value
+}
+
+/** Removes one snapshot; its children take its place. False: there is none. */
+export function dropSnapshot(machine: SimulatedMachine, value: string): boolean {
+  const drop = (list: SimulatedSnapshot[], parent: string | undefined): boolean => {
+    const at = list.findIndex((one) => one.value === value)
+    if (at < 0) return list.some((one) => drop(one.children, one.value))
+    const [gone] = list.splice(at, 1)
+    list.push(...(gone?.children ?? []))
+    if (machine.currentSnapshot === value) machine.currentSnapshot = parent
+    return true
+  }
+  return drop(machine.snapshots, undefined)
+}
+
+export const serviceContent = (values: TypedValues, { apiType }: { readonly apiType: 'HostAgent' | 'VirtualCenter' }): XmlValue =>
+  values.data(
+    'ServiceContent',
+    [
+      reference('rootFolder', 'Folder', 'root-folder'),
+      reference('propertyCollector', 'PropertyCollector', 'collector'),
+      reference('viewManager', 'ViewManager', 'views'),
+      element('about', {
+        attributes: '',
+        content: [
+          field('name', apiType === 'HostAgent' ? 'VMware ESXi' : 'VMware vCenter Server'),
+          field('fullName', apiType === 'HostAgent' ? 'VMware ESXi 8.0.2 build-1' : 'VMware vCenter Server 8.0.2 build-1'),
+          field('vendor', 'VMware, Inc.'),
+          field('version', '8.0.2'),
+          field('build', '1'),
+          field('apiType', apiType),
+          field('apiVersion', '8.0.2.0'),
+          field('licenseProductName', 'VMware ESX Server'),
+        ].join(''),
+      }),
+      reference('sessionManager', 'SessionManager', 'sessions'),
+    ].join(''),
+  )

@@ -1,0 +1,53 @@
+import type { TypedValues, XmlValue } from './soap-answer.ts'
+
+/** Something that lives on the host. Its properties are made when they are asked for. */
+export interface SimulatedObject {
+  readonly type: string
+  readonly value: string
+  /** By the path that is asked for. A path that is not there is not given. */
+  properties(values: TypedValues): { readonly [path: string]: XmlValue | undefined }
+}
+
+/** What there is on a host, and whoever waits for a change of it. */
+export interface SimulatedWorld {
+  objects(): readonly SimulatedObject[]
+  find(type: string, value: string): SimulatedObject | undefined
+  add(object: SimulatedObject): void
+  remove(object: SimulatedObject): void
+  /** To be called after any change. */
+  changed(): void
+  /** Calls back after each change until the function it gives is called. */
+  watch(look: () => void): () => void
+  /** A value for a new object, which is never used again. */
+  next(prefix: string): string
+}
+
+export function createWorld(): SimulatedWorld {
+  const objects: SimulatedObject[] = []
+  const watchers = new Set<() => void>()
+  const changed = () => {
+    for (const look of [...watchers]) look()
+  }
+  let count = 0
+  return {
+    objects: () => objects,
+    find: (type, value) => objects.find((object) => object.type === type && object.value === value),
+    add(object) {
+      objects.push(object)
+      changed()
+    },
+    remove(object) {
+      objects.splice(objects.indexOf(object), 1)
+      changed()
+    },
+    changed,
+    watch(look) {
+      watchers.add(look)
+      return () => watchers.delete(look)
+    },
+    next(prefix) {
+      count += 1
+      return `${prefix}-${count}`
+    },
+  }
+}
