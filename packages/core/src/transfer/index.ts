@@ -1,5 +1,6 @@
 export { type BackupSinkContext, createBackupSink, type OpenSink, type StoredItems } from './backup-sink.ts'
 export type { BaseDisk } from './blocks-item.ts'
+export { checkFile } from './check-file.ts'
 export { copyStream } from './copy-stream.ts'
 export { createProgressMeter, type Progress, type ProgressMeter, type ProgressMeterOptions } from './progress-meter.ts'
 export { putFile } from './put-file.ts'

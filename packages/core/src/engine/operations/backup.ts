@@ -21,6 +21,7 @@ import { createRunContext } from '../runs/intents.ts'
 import { parseOptions } from '../runs/requests.ts'
 import { settle } from '../runs/settle.ts'
 import { commit } from './commit.ts'
+import { soundBase } from './sound-base.ts'
 
 /** Where this run's point lies, and what it needs to know before it starts. */
 interface Ground {
@@ -45,7 +46,7 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
     `${home}/${pointFolder(attempt.run.dueAt, attempt.run.key)}`
   const lastTry = attempt.run.failures > 0 || attempt.run.maxFailures === 1
   const ground: Ground = { input, workload, repositoryId, folder, lastTry }
-  const looked = await newestBase(parts, ground, options)
+  const looked = await findBase(parts, attempt, ground)
   const survey = await surveyGround(parts, ground, looked, options)
   if (survey.committed) return await adopt(parts, attempt, ground, survey.committed.reference)
   const base = await aimAt(parts, attempt, { ...ground, number: survey.next }, looked)
@@ -83,9 +84,14 @@ async function aimAt(
       return base
     } catch (error) {
       if (codeOf(error) !== 'POINT_CONDEMNED' || !base.chain || tried === aimTries) throw error
-      base = await newestBase(parts, ground, options)
+      base = await findBase(parts, attempt, ground)
     }
   }
+}
+
+/** What can be built on: the newest point, if what it says of its disks is what was recorded. */
+async function findBase(parts: EngineParts, attempt: Attempt, ground: Ground): Promise<BaseChain> {
+  return soundBase(parts, attempt, ground.input.repository, await newestBase(parts, ground, { signal: attempt.signal }))
 }
 
 async function findWorkload(parts: EngineParts, input: BackupInput, options: CallOptions): Promise<Workload> {

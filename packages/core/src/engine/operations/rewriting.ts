@@ -89,8 +89,8 @@ export interface Suspects {
   readonly points: readonly string[]
 }
 
-/** A block that could not be read is damage when it is not the first time. */
-function isDamage({ run }: Attempt, error: unknown): boolean {
+/** What is stored is damaged. A block that could not be read is damage when it is not the first time. */
+export function isDamage({ run }: Attempt, error: unknown): boolean {
   const code = codeOf(error)
   if (code === 'CHECKSUM_MISMATCH' || code === 'POINT_DAMAGED' || code === 'IMAGE_DAMAGED') return true
   return isMediaError(error) && (run.failures > 0 || run.maxFailures === 1)
