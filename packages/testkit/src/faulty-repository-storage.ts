@@ -10,6 +10,8 @@ export interface StoredVersion {
 interface LatePut {
   readonly path: string
   readonly bytes: Uint8Array
+  /** When it was made, on the monotonic clock. */
+  readonly madeAt: number
 }
 
 /**
@@ -69,7 +71,7 @@ export function faultyStorage(random: { next(): number }, clock: Clock): FaultyS
       state.pending.push({ path, version: undefined })
     },
     queue(path: string, bytes: Uint8Array): void {
-      state.late.push({ path, bytes })
+      state.late.push({ path, bytes, madeAt: clock.monotonic() })
     },
     deliver(limit: number): number {
       const arriving = state.late.splice(0, limit)

@@ -66,6 +66,8 @@ export interface FaultyRepository extends Repository {
   deliverLate(limit?: number): number
   /** Requests that may still arrive. */
   readonly late: number
+  /** Milliseconds that the oldest of them is on its way; 0 when there is none. */
+  readonly lateMs: number
   /** The storage makes one change durable by itself. */
   writeBack(): void
   /** Changes the rates that are named, from the next call on, for all views; the others stay. Late requests already under way stay under way. */
@@ -112,6 +114,10 @@ export function faultyRepository(options: FaultyRepositoryOptions): FaultyReposi
     deliverLate: (limit = Number.POSITIVE_INFINITY) => storage.deliver(limit),
     get late() {
       return storage.late.length
+    },
+    get lateMs() {
+      const [oldest] = storage.late
+      return oldest === undefined ? 0 : options.clock.monotonic() - oldest.madeAt
     },
     writeBack: () => storage.writeBack(),
     setFaults(faults) {

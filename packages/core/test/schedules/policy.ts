@@ -23,9 +23,10 @@ interface Scene {
  * them. Undefined: nothing.
  */
 export function wrongByPolicy({ state, manifests, policies, condemned }: Scene): string | undefined {
-  const staying = new Set([...state.points.values()].filter((row) => !row.condemned).map(({ folder }) => folder))
+  const own = [...state.points.values()].filter(({ repository }) => repository === 'main')
+  const staying = new Set(own.filter((row) => !row.condemned).map(({ folder }) => folder))
   const going = new Set(condemned.map(({ folder }) => folder).filter((folder) => !staying.has(folder)))
-  const rows = [...state.points.values()].filter((row) => !row.condemned || going.has(row.folder))
+  const rows = own.filter((row) => !row.condemned || going.has(row.folder))
   const known = [...new Set(rows.map(({ folder }) => folder))].flatMap((folder) => manifests.get(folder) ?? [])
   for (const folder of going) {
     const manifest = manifests.get(folder)
@@ -59,7 +60,4 @@ const isYounger = (one: Manifest, other: Manifest): boolean =>
 
 const planIsKnown = ({ plans }: StoreView, { plan }: Manifest): boolean => plan !== undefined && plans.has(plan)
 
-function flagsOf({ flags }: StoreView, { folder }: Manifest) {
-  for (const [key, each] of flags) if (key.endsWith(folder)) return each
-  return {}
-}
+const flagsOf = ({ flags }: StoreView, { folder }: Manifest) => flags.get(`main\n${folder}`) ?? {}

@@ -3,7 +3,7 @@ import type { Engine } from '../../src/engine/engine.ts'
 import { manifestPath, runHash } from '../../src/model/names.ts'
 import { backupOrder, foreignSite, keyCount, type Orders } from './actions.ts'
 import { parsedPath, stateOf } from './ledger.ts'
-import { losePower } from './simulate.ts'
+import { deliverOverdue, losePower } from './simulate.ts'
 import { isUpToDate, type Timed } from './timed.ts'
 import { quiet } from './traffic.ts'
 import { calm, graceMs, type Node, type Site, sitesOf, type World } from './world.ts'
@@ -78,6 +78,7 @@ async function passUntil(world: World, isReached: () => boolean, what: string): 
       return
     }
     world.traffic.pass(next)
+    deliverOverdue(world)
   }
 }
 

@@ -3,7 +3,7 @@ import { stateOf } from './ledger.ts'
 import { comeToRest } from './rest.ts'
 import { disturbTime } from './timed.ts'
 import { quiet } from './traffic.ts'
-import { busy, calm, createWorld, leaseMs, type Node, sitesOf, storm, type World } from './world.ts'
+import { busy, calm, createWorld, graceMs, leaseMs, type Node, sitesOf, storm, type World } from './world.ts'
 
 export interface Outcome {
   readonly seed: number
@@ -69,7 +69,20 @@ async function step(game: Game): Promise<void> {
   }
   await quiet()
   traffic.pass(1 + random.below(20))
+  deliverOverdue(world)
   await quiet()
+}
+
+/** At most so much time passes at once. */
+const longestPassMs = 15 * 60_000
+
+/** No request is on its way for longer than the grace time: that is what the time is for. */
+export function deliverOverdue(world: World): void {
+  for (const { repository, ledger } of sitesOf(world)) {
+    if (repository.lateMs < graceMs - longestPassMs) continue
+    while (repository.lateMs >= graceMs - longestPassMs) repository.deliverLate(1)
+    ledger.inspect()
+  }
 }
 
 /** A call goes on, or fails; when nobody waits, time passes. */
