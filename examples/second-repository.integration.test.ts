@@ -1,5 +1,5 @@
 // The code of docs/guide/second-repository.md, run as it is printed there.
-import { mkdir, mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEngine, type Engine, localRepository, type PlanInput } from '@holdfast/core'
@@ -104,6 +104,48 @@ test('by hand: everything that is newer than what is there, or the points that a
   // The first is older than what was there.
   expect((await by('offsite')).map(({ id }) => id)).toEqual([third, second])
   expect((await by('main')).map(({ id }) => id)).toEqual([third, second, first])
+})
+
+test('damaged points are mended from the second repository, also where it holds a full of what is an increment here', async () => {
+  await start({
+    ...nightly,
+    retention: { last: 4 },
+    copy: [{ repository: 'offsite', retention: { last: 2, chains: 'merge' } }],
+  } as PlanInput)
+  const made: string[] = []
+  for (const text of ['one', 'two', 'three', 'four', 'five']) made.push(await night(text))
+  const [, , , gone = '', newest = ''] = made
+  const formsOf = async (repository: string) => (await by(repository)).find(({ id }) => id === gone)?.summary.disks.map(({ form }) => form)
+  expect([await formsOf('main'), await formsOf('offsite')]).toEqual([['incremental'], ['full']])
+  // What builds on the damaged point is mended with it, although it is not there itself.
+  await engine.prune({ repository: 'offsite', points: [newest] })
+  const folder = (await readdir(join(root, 'backups'), { recursive: true })).find((path) => path.endsWith(`/${gone}`)) ?? ''
+  await rm(join(root, 'backups', folder), { recursive: true })
+
+  const told: string[] = []
+  engine.on('warning', ({ code, message }) => void (code === 'STILL_QUARANTINED' && told.push(message)))
+  // #region mend
+  const { findings } = await engine.verify({ repository: 'main', workload: shop }) // quarantines what is damaged
+  const damaged = [...new Set(findings.map(({ point }) => point))]
+  await engine.copy({ from: 'offsite', repository: 'main', workload: shop, points: damaged })
+  await engine.idle() // until all of them are mended
+
+  const again = await engine.verify({ repository: 'main', workload: shop }) // warns of points that are whole, and quarantined still
+  for (const { point, file, message } of again.findings) print(`${point}: ${file}: ${message}`)
+  for (const { id, flags } of await engine.points({ repository: 'main', workload: shop })) {
+    const isWhole = again.findings.every(({ point, affects = [] }) => point !== id && !affects.includes(id))
+    if (flags.quarantine !== undefined && isWhole) await engine.liftQuarantine({ repository: 'main', point: id })
+  }
+  // #endregion mend
+  expect(damaged).toEqual([gone, newest])
+  expect(printed).toEqual([])
+  expect(told).toEqual([expect.stringContaining(`: ${newest}. If they were mended: engine.liftQuarantine(`)])
+  expect((await by('main')).filter(({ flags }) => flags.quarantine !== undefined)).toEqual([])
+  const { point } = await engine.restore(shop, { repository: 'main', name: 'shop-copy' })
+  expect(point).toBe(newest)
+  expect((await readFile(image('shop-copy'))).equals(await readFile(image('shop')))).toBe(true)
+  await engine.restore(shop, { repository: 'main', point: gone, name: 'shop-then' })
+  expect((await readFile(image('shop-then'))).includes('four')).toBe(true)
 })
 
 test('while the other folder is away backups go on; the next one after it has come back brings what is missing', async () => {

@@ -8,12 +8,15 @@ export interface ErrorJson {
   readonly remedy: string
 }
 
+const damaged =
+  'Restore another point (holdfast points), or this one from a second repository. A file put back by hand fits only from a byte-for-byte copy of this folder.'
+
 /** The table of codes speaks to somebody with an engine; these are for somebody with a folder. */
 const remedies: { readonly [code: string]: string } = {
   ABORTED: 'Run it again if it is still wanted.',
-  CHECKSUM_MISMATCH: 'Restore another point (holdfast points), or put the file back from a copy of the repository.',
-  POINT_DAMAGED: 'Restore another point (holdfast points), or put the file back from a copy of the repository.',
-  TRUNCATED: 'Restore another point (holdfast points), or put the file back from a copy of the repository.',
+  CHECKSUM_MISMATCH: damaged,
+  POINT_DAMAGED: damaged,
+  TRUNCATED: damaged,
   REPOSITORY_FAILED: 'Check the disk or share that holds the repository, then try again.',
   REPOSITORY_MISSING: 'Check the path. If it is right: mount the disk or share that holds the repository, then try again.',
   STALLED: 'Check the disk or share that holds the repository, then try again.',

@@ -40,14 +40,15 @@ async function fresh(name: string): Promise<string> {
   return join(await folders.fresh(), name)
 }
 
-/** A copy of the repository in which the data of a disk of a point is damaged, near its end. */
-async function damagedCopy(point: string, name: string): Promise<{ readonly copy: string; readonly file: string }> {
+/** A copy of the repository in which the data of a disk of a point is damaged: near its end, or in every cluster. */
+async function damagedCopy(point: string, name: string, everywhere = false): Promise<{ readonly copy: string; readonly file: string }> {
   const copy = await folders.copyOf(repository)
   const entries = await readdir(copy, { recursive: true })
   const file = entries.find((path) => path.includes(`/${point}/`) && path.endsWith(name)) ?? ''
   const bytes = await readFile(join(copy, file))
-  const at = bytes.length - 70_000
-  bytes[at] = (bytes[at] ?? 0) ^ 1
+  const manifest = JSON.parse(await readFile(join(copy, file, '../../manifest.1.json'), 'utf8'))
+  const least: number = everywhere ? manifest.items[0].metadata.size : bytes.length - 70_000
+  for (let at = bytes.length - (everywhere ? 100 : 70_000); at >= least; at -= 65_536) bytes[at] = (bytes[at] ?? 0) ^ 1
   await writeFile(join(copy, file), bytes)
   return { copy, file }
 }
@@ -204,6 +205,43 @@ describe('one disk by HTTP PUT', () => {
     const ended = await holdfast(restore(id(made.chain, 2), '--disk', 'disk-0', '--to', `http://${host}/`))
     expect(ended.code).toBe(2)
     expect(ended.stderr).toContain(`PUT http://${host}/: the server answered 507: no room ${'!'.repeat(192)} (PROVIDER_FAILED)`)
+    const [, bytes] = /^NOT TAKEN: all (\d+) bytes were sent, but the server refused them\./m.exec(ended.stderr) ?? []
+    expect(Number(bytes), ended.stderr).toBeGreaterThan(0)
+    expect(ended.stderr).toContain(`as qcow2, ${bytes} bytes, to`)
+    expect(ended.stderr).not.toMatch(/INCOMPLETE|Nothing of the disk/)
+  })
+
+  it('that the server has whole, and then says nothing of it, is not confirmed', async () => {
+    const server = createServer((request) => void request.resume().on('end', () => request.socket.destroy()))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const ended = await holdfast(restore(id(made.chain, 2), '--disk', 'disk-0', '--format', 'vmdk', '--to', address))
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining('the connection broke') })
+    expect(ended.stderr).toMatch(/^NOT CONFIRMED: all \d+ bytes were sent, but the server did not say that it has them\./m)
+  })
+
+  it('that is refused before the first byte, or whose first bytes are damaged: nothing was sent', async () => {
+    const server = createServer().on('checkContinue', (_, response) => response.writeHead(507, { connection: 'close' }).end('full'))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const refused = await holdfast(restore(id(made.chain, 2), '--disk', 'disk-0', '--format', 'raw', '--to', address))
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringMatching(/^Nothing of the disk was sent\.\n/m) })
+    expect(refused.stderr).toContain('the server answered 507: full')
+    const { host, seen } = await receiver()
+    const { copy } = await damagedCopy(id(made.chain, 0), 'disk-0.qcow2', true)
+    const words = ['restore', copy, id(made.chain, 0), '--disk', 'disk-0', '--format', 'raw', '--to']
+    const damaged = await holdfast([...words, `http://${host}/`])
+    expect(damaged).toMatchObject({ code: 1, stderr: expect.stringMatching(/^Nothing of the disk was sent\.\n/m) })
+    expect(seen).toEqual([expect.objectContaining({ complete: false })])
+    const out = await fresh('disk.raw')
+    const piece = await piped(`> '${out}'`, [...words, '-'])
+    expect(piece).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Nothing of the disk was sent: a file behind the ">" is empty.'),
+    })
+    expect((await stat(out)).size).toBe(0)
   })
 })
 
@@ -223,6 +261,7 @@ describe('wrong usage', () => {
     [['--to', '-', '--extract'], '--extract unpacks archives'],
     [['--to', '-', '--json'], 'no place for JSON'],
     [['--to', 'ftp://me:canary@host/'], '--to takes - for the standard output'],
+    [['--to', 'canary.raw'], 'For a file write "--to - > FILE", for a folder use --into.'],
     [['--to', '-'], 'holds 2 disks. Which one?'],
     [['--to', '-', '--disk', 'disk-7'], 'There are: disk-0 (disk 0), disk-1 (disk 1).'],
     [['--into', '/nowhere/at/all', '--disk', 'disk-7'], 'has no disk "disk-7"'],

@@ -42,7 +42,7 @@ async function sumInChain(chain: readonly SumsFile[], index: number, options: Ca
 
 /**
  * Finds what has changed since a base in clusters that pass once, by comparing the sum of each with that of the base. Only what differs goes to the scratch
- * space. Memory: 4 MiB for each TiB of data.
+ * space. Memory: up to 6 MiB for each TiB of disk touched, in it or in the base; 512 MiB count whole as soon as one cluster is in them.
  * @throws in `add` and `end`, what the sums and the scratch space throw; an aborted signal rejects with its reason.
  */
 export function passingChanges({ size, base, space, signal }: PassingChangesOptions): PassingChanges {

@@ -33,7 +33,8 @@ const batchSums = 4096
 
 /**
  * Makes the sums of clusters while they pass. They lie in the scratch space until all have come, because a file of sums says first how many there are, and has
- * them in guest order. Takes 16 bytes of it per cluster, and 2 MiB of memory for each TiB of data.
+ * them in guest order. Takes 16 bytes of it per cluster, and 2 MiB of memory for each TiB of disk touched: 512 MiB count whole as
+ * soon as one cluster is in them.
  */
 export function passingSums(size: number, space: ScratchSpace): PassingSums {
   checkSize(size, 'the size of the disk')

@@ -17,9 +17,9 @@ const details = `Points are listed by workload, newest first. SIZE is what the m
   DAMAGED      its manifest cannot be read; other points are not concerned
 
 Examples:
-  holdfast points /srv/backup
-  holdfast points /srv/backup --workload docker/shop-db
-  holdfast points /srv/backup --json
+  holdfast points /srv/backup/points
+  holdfast points /srv/backup/points --workload docker/shop-db
+  holdfast points /srv/backup/points --json
 `
 
 /** `holdfast points`. */

@@ -29,10 +29,10 @@ be part of it. Its exact length is told on the standard error before the first b
 checked before it leaves. What ends in an error was not the disk, also if something came there: the exit code is not 0, and a PUT is cut.
 
 Examples:
-  holdfast restore /srv/backup latest --workload docker/shop-db --into /mnt/new/shop-db --extract
-  holdfast restore /srv/backup 20261120T020000Z-2db25c260b438de4 --into /mnt/new/web --format raw
-  set -o pipefail; holdfast restore /srv/backup latest --workload ovirt/8f2c1d9e --disk d0 --format raw --to - | ssh host 'cat > /dev/vg/web'
-  holdfast restore /srv/backup latest --workload ovirt/8f2c1d9e --disk d0 --to https://images.example.org/web.qcow2
+  holdfast restore /srv/backup/points latest --workload docker/shop-db --into /mnt/new/shop-db --extract
+  holdfast restore /srv/backup/points 20261120T020000Z-2db25c260b438de4 --into /mnt/new/web --format raw
+  set -o pipefail; holdfast restore /srv/backup/points latest --workload ovirt/8f2c1d9e --disk d0 --format raw --to - | ssh host 'cat > /dev/vg/web'
+  holdfast restore /srv/backup/points latest --workload ovirt/8f2c1d9e --disk d0 --to https://images.example.org/web.qcow2
 `
 
 /** `holdfast restore`. */

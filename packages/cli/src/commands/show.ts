@@ -14,8 +14,8 @@ import { repositoryJson } from './points.ts'
 const details = `Items are what "holdfast restore" would write. With --json the whole manifest is printed, with what the platform said of the machine or volume.
 
 Examples:
-  holdfast show /srv/backup 20261120T020000Z-2db25c260b438de4
-  holdfast show /srv/backup latest --workload esxi/vm-12 --json
+  holdfast show /srv/backup/points 20261120T020000Z-2db25c260b438de4
+  holdfast show /srv/backup/points latest --workload esxi/vm-12 --json
 `
 
 /** `holdfast show`. */

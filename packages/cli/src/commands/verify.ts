@@ -16,10 +16,10 @@ standard output: the file, of a disk the damaged parts as the guest sees them, a
 error. Nothing is written, so nothing is quarantined either. Where there is no point to verify it ends with 2: nothing was proven.
 
 Examples:
-  holdfast verify /srv/backup
-  holdfast verify /srv/backup --quick
-  holdfast verify /srv/backup 20261120T020000Z-2db25c260b438de4
-  holdfast verify /srv/backup latest --workload docker/shop-db
+  holdfast verify /srv/backup/points
+  holdfast verify /srv/backup/points --quick
+  holdfast verify /srv/backup/points 20261120T020000Z-2db25c260b438de4
+  holdfast verify /srv/backup/points latest --workload docker/shop-db
 `
 
 /** `holdfast verify`. */

@@ -35,7 +35,10 @@ export function parseDestination(word: string, { output }: Host): Destination {
   const url = URL.parse(word)
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:'))
     return { label: `${url.origin}${url.pathname}`, address: url }
-  throw refuse('--to takes - for the standard output, or an address that begins with http:// or https://.', 'For a folder use --into.')
+  throw refuse(
+    '--to takes - for the standard output, or an address that begins with http:// or https://.',
+    'For a file write "--to - > FILE", for a folder use --into.',
+  )
 }
 
 /** The disk with this key, or the only one. */
@@ -68,7 +71,7 @@ export async function sendDisk(key: string, format: DiskFormat, destination: Des
   const stream = await opened.streamDisk(key, { format, signal: host.signal })
   const { disk, size } = stream
   const length = size === undefined ? 'a length that is known at its end' : `${size} bytes`
-  const sent: Sent = { begun: false, bytes: 0, inHand: 0 }
+  const sent: Sent = { ended: false, bytes: 0, inHand: 0 }
   try {
     tell(printable(`Disk "${disk.name}" (${disk.key}) as ${format}, ${length}, to ${destination.label}`))
     const counted = countedStream(stream, sent)
@@ -78,9 +81,7 @@ export async function sendDisk(key: string, format: DiskFormat, destination: Des
     tell(`${sent.bytes} bytes sent. Every hash matched.`)
     return { disk, format, to: address === undefined ? '-' : destination.label, bytes: sent.bytes, ...answer }
   } catch (error) {
-    // A file behind a ">" is there before the first byte.
-    if (destination.address !== undefined && !sent.begun) tell('Nothing of the disk was sent.')
-    else tell(`INCOMPLETE: it ended ${endOf(sent, size)}. What came there is not the disk: throw it away.`)
+    tell(failureOf(sent, size, destination, error))
     throw error
   } finally {
     await stream[Symbol.asyncDispose]()
@@ -88,12 +89,26 @@ export async function sendDisk(key: string, format: DiskFormat, destination: Des
 }
 
 interface Sent {
-  /** Somebody has asked for the first bytes. */
-  begun: boolean
+  /** The reader is done with all of it, and asked for more. */
+  ended: boolean
   /** What the reader is done with. */
   bytes: number
   /** Length of what he has in his hands: nobody knows how much of it has left. */
   inHand: number
+}
+
+/** How far it came, and what that makes of what is there now. */
+function failureOf(sent: Sent, size: number | undefined, { address }: Destination, error: unknown): string {
+  const { ended, bytes, inHand } = sent
+  // A file behind a ">" is there before the first byte.
+  if (bytes + inHand === 0)
+    return address === undefined ? 'Nothing of the disk was sent: a file behind the ">" is empty.' : 'Nothing of the disk was sent.'
+  const answered = HoldfastError.isInstance(error) && Object.hasOwn(Object(error.details), 'status')
+  if (answered && (ended || bytes + inHand === size))
+    return `NOT TAKEN: all ${bytes + inHand} bytes were sent, but the server refused them. Whatever is there now is not the disk.`
+  if (ended)
+    return `NOT CONFIRMED: all ${bytes} bytes were sent, but the server did not say that it has them. Do not rely on what is there.`
+  return `INCOMPLETE: it ended ${endOf(sent, size)}. What came there is not the disk: throw it away.`
 }
 
 function endOf({ bytes, inHand }: Sent, size: number | undefined): string {
@@ -103,7 +118,6 @@ function endOf({ bytes, inHand }: Sent, size: number | undefined): string {
 
 function countedStream(stream: DiskStream, sent: Sent): DiskStream {
   async function* counted(chunks: AsyncIterable<Uint8Array>) {
-    sent.begun = true
     for await (const chunk of chunks) {
       const { length } = chunk
       sent.inHand = length
@@ -111,6 +125,7 @@ function countedStream(stream: DiskStream, sent: Sent): DiskStream {
       sent.bytes += length
       sent.inHand = 0
     }
+    sent.ended = true
   }
   return { ...stream, open: (options) => counted(stream.open(options)) }
 }

@@ -12,7 +12,7 @@ const clusterBytes = 65_536
  */
 export function diskEntryOf(item: ManifestItem): DiskItem | undefined {
   if (item.type === 'disk') return item
-  const { disk, file, sums, digest } = item
+  const { disk, file, sums, digest, replaces } = item
   if (disk === undefined || sums === undefined || digest === undefined) return undefined
   return {
     type: 'disk',
@@ -25,6 +25,7 @@ export function diskEntryOf(item: ManifestItem): DiskItem | undefined {
     form: 'full',
     reason: 'kept as it came',
     dataBytes: Math.floor((sums.size - sumsHeaderBytes) / sumBytes) * clusterBytes,
+    ...(replaces && { replaces }),
   }
 }
 

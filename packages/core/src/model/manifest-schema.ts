@@ -44,6 +44,7 @@ const streamItemSchema = z.strictObject({
   disk: diskSchema.exactOptional(),
   sums: fileSchema.exactOptional(),
   digest: hashSchema.exactOptional(),
+  replaces: z.array(pathSchema).exactOptional(),
 })
 
 const machineSchema = z.strictObject({

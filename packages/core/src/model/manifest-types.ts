@@ -35,8 +35,8 @@ export interface DiskItem {
   /** Guest bytes of the clusters that this file holds as data. */
   readonly dataBytes: number
   /**
-   * After a merge: the paths, relative to the point's folder, under which older numbers held this disk. Children name them as their backing file; where the
-   * storage can, each becomes another name of `file` when its own bytes go.
+   * After a merge, or a copy over a damaged point: the paths, relative to the point's folder, under which older numbers held this disk. Children name them as
+   * their backing file; where the storage can, each becomes another name of `file` when its own bytes go.
    */
   readonly replaces?: readonly string[]
 }
@@ -61,6 +61,8 @@ export interface StreamItem {
   /** The cluster sums of the disk in it, and its logical digest, both or none: with them later points can build on it. Only for `vmdk` in the form `kept`. */
   readonly sums?: StoredFileEntry
   readonly digest?: string
+  /** The same as of a {@link DiskItem}. Only with `disk`. */
+  readonly replaces?: readonly string[]
 }
 
 /** One item of a point. */

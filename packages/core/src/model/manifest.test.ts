@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { codeOf } from '../spec/errors.ts'
+import { diskEntryOf } from './disk-entries.ts'
 import { decodeManifest, encodeManifest, type Manifest, manifestJsonSchema } from './manifest.ts'
 import { filesOfManifest } from './manifest-files.ts'
 import { pointPath } from './names.ts'
@@ -164,6 +165,8 @@ describe('manifest', () => {
     ['a file of a later number', { items: [{ ...ovf, file: { path: '3/x', size: 1 } } as never] }, 'later number'],
     ['one file twice', { items: [disk, ovf, ovf, tar] }, 'twice'],
     ['one disk twice', { items: [disk, { ...disk, file: { path: '2/b', size: 1 }, sums: { path: '2/c', size: 1 } } as never] }, 'twice'],
+    ['old names of what is no disk', { items: [{ ...ovf, replaces: ['1/web.ovf'] } as never] }, 'replace a disk'],
+    ['old names outside the numbers', { items: [{ ...disk, replaces: ['../1/disk-0.qcow2'] } as never] }, 'replaces'],
     ['an incremental disk without its parent', { parents: {} }, 'parent'],
     ['a parent for a disk that is not there', { parents: { '2000': parent, '2001': parent } }, '2001'],
     ['another point id than its folder', { point: parent }, 'folder'],
@@ -180,6 +183,25 @@ describe('manifest', () => {
     const back = decodeManifest(encodeManifest({ ...manifest, description }), place)
     expect(JSON.stringify(back.description)).toBe(JSON.stringify(description))
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
+  })
+
+  it('keeps the old names of a VMDK, as of any disk, for what is built on it', () => {
+    const stream = {
+      type: 'stream',
+      name: 'web.vmdk',
+      format: 'vmdk',
+      form: 'kept',
+      size: 3,
+      sha256: hash('vmdk'),
+      file: { path: '2/web.vmdk', size: 3, sha256: hash('vmdk') },
+      disk: { key: '3000', name: 'data', size: 1 << 20 },
+      sums: { path: '2/web.sums', size: 56, sha256: hash('sums of it') },
+      digest: hash('digest'),
+      replaces: ['1/web.vmdk'],
+    } as const
+    const { items } = decodeManifest(encodeManifest({ ...manifest, items: [...manifest.items, stream] }), place)
+    expect(items.at(-1)).toEqual(stream)
+    expect(diskEntryOf(stream)).toMatchObject({ format: 'vmdk', replaces: ['1/web.vmdk'] })
   })
 
   it('tells its files, the list of kept ones included', () => {

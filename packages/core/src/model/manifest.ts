@@ -91,6 +91,8 @@ function contradiction(manifest: Manifest): Problem | undefined {
       const summed = item.sums !== undefined
       if (summed !== (item.digest !== undefined) || (summed && (item.disk === undefined || item.form !== 'kept')))
         return { message: `gives ${item.file.path} sums or a digest that it cannot have` }
+      if (item.replaces !== undefined && item.disk === undefined)
+        return { message: `lets ${item.file.path} replace a disk, but it is none` }
       continue
     }
     if ((item.form === 'incremental') !== (item.parent !== undefined))

@@ -72,7 +72,8 @@ export const errorCodes = {
   NAME_TAKEN: {
     meaning: 'Something else has the asked name on the platform.',
     retryable: false,
-    remedy: 'Choose another name, or replace it on purpose.',
+    remedy:
+      'Choose another name. Or replace it on purpose: name it as the target, engine.restore(workload, { target }), or a Docker volume with options: { replace: true }.',
   },
   NOT_FOUND: { meaning: 'There is nothing with this name.', retryable: false, remedy: 'Check the name.' },
   NOTIFIER_FAILED: {

@@ -28,6 +28,8 @@ export const warningCodes = {
   SELECTION_FAILED: 'In the log only: a provider cannot tell its workloads, so a plan with patterns waits for it, up to 15 minutes.',
   SELECTION_INCOMPLETE: 'A plan ran for less than it names: nothing fits a pattern, or a provider could not be asked.',
   SETTLE_WAITS: 'It cannot be told yet how an earlier attempt ended: the run is tried again later.',
+  STILL_QUARANTINED:
+    'A verification read points whole that an earlier one had quarantined. They stay aside until somebody lifts the quarantine; the message names points and call.',
   SWEEP_FAILED:
     'A provider or repository could not be looked at for what earlier attempts left behind: it is looked at again at the next start or recover().',
 } as const satisfies { readonly [code: string]: string }

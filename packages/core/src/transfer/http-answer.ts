@@ -60,3 +60,11 @@ export function refusal(shown: string, { status, text }: Answer): HoldfastError 
     },
   )
 }
+
+/** The error for an answer of 2xx that comes while bytes are left to send: the server cannot have taken all of them. */
+export function tooEarly(shown: string, status: number): HoldfastError {
+  return new HoldfastError('PROVIDER_FAILED', `PUT ${shown}: the server answered ${status} before all had come`, {
+    remedy: 'Do not trust what it has stored. Check that the server reads all of an upload before it answers, then send it again.',
+    details: { address: shown, status },
+  })
+}

@@ -138,6 +138,19 @@ describe('a PUT', () => {
     expect((await seen).headers).toMatchObject({ authorization, 'x-more': 'yes' })
   })
 
+  it('is one when the server answers to the last byte that was announced, although the body ends only later', async () => {
+    const { seen, listener } = receiver()
+    const body = lending(content, 70_000)
+    const open: PutBody['open'] = (call) =>
+      (async function* () {
+        yield* body.open(call)
+        await seen
+        await systemClock.sleep(50, call)
+      })()
+    expect(await httpPut(await listening(listener), { ...body, open }, options)).toEqual({ status: 201, bytes: content.length })
+    expect((await seen).sha256).toBe(sha256(content))
+  })
+
   it('begins after a second with a server that does not say whether it wants the bytes', async () => {
     const { seen, listener } = receiver()
     const waits: number[] = []
@@ -216,6 +229,46 @@ describe('a PUT that fails', () => {
       code: 'PROVIDER_FAILED',
       message: expect.stringContaining('answered 507: no room'),
     })
+  })
+
+  it.each([
+    ['its length', true],
+    ['an unknown length', false],
+  ])('because the server answers 200 to a part and reads no more is no success, with %s', async (_, sized) => {
+    const address = await listening((request, response) => {
+      request.once('data', () => {
+        request.pause()
+        response.writeHead(200).write('stored')
+      })
+    })
+    const bytes = content.subarray(0, 1_000_000)
+    const { size, ...rest } = lending(bytes, 10_000)
+    const failed = httpPut(`${address}/disk?${secret}`, sized ? { ...rest, ...(size !== undefined && { size }) } : rest, options)
+    await expect(failed).rejects.toMatchObject({
+      code: 'PROVIDER_FAILED',
+      retryable: true,
+      message: `PUT ${address}/disk: the server answered 200 before all had come`,
+      remedy: expect.stringContaining('send it again'),
+      details: { address: `${address}/disk`, status: 200 },
+    })
+  })
+
+  it('because the server answers 200 before it has seen a byte is no success, and does not open the body', async () => {
+    const address = await listening(
+      () => {},
+      (_, response) => void response.writeHead(200).end(),
+    )
+    const opened: string[] = []
+    const body = lending(content, 70_000)
+    const open: PutBody['open'] = (call) => {
+      opened.push('opened')
+      return body.open(call)
+    }
+    await expect(httpPut(address, { ...body, open }, options)).rejects.toMatchObject({
+      code: 'PROVIDER_FAILED',
+      message: expect.stringContaining('answered 200 before all had come'),
+    })
+    expect(opened).toEqual([])
   })
 
   it('does not follow a redirect', async () => {

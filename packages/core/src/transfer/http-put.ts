@@ -4,7 +4,7 @@ import type { ByteStream, CallOptions } from '../spec/blocks.ts'
 import type { Clock } from '../spec/clock.ts'
 import { codeOf, HoldfastError } from '../spec/errors.ts'
 import { softwareName, softwareVersion } from '../version.ts'
-import { type Answer, answerOf, isGood, refusal, withoutSecrets } from './http-answer.ts'
+import { answerOf, isGood, refusal, tooEarly, withoutSecrets } from './http-answer.ts'
 import { createScope, type Scope } from './scope.ts'
 
 /** Bytes to send: a disk in a format, or anything else of this shape. */
@@ -41,11 +41,12 @@ const unansweredCodes: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EHOSTUNRE
 
 /**
  * Sends bytes with one HTTP PUT, `Content-Length` exact when the length is known, with no more in memory than the chunk that is on its way. It resolves when the server has
- * answered 2xx to all of it. When the bytes end in an error, the connection is cut in the middle of the body, so that no server takes a part for the whole.
+ * answered 2xx to all of it: an answer that comes while something is left to send is a failure. One that comes later is believed, although a small body may then still wait to be
+ * read there. When the bytes end in an error, the connection is cut in the middle of the body, so that no server takes a part for the whole.
  * The server is asked first whether it wants them (`Expect: 100-continue`), and the body is opened only when there is a connection. Redirects are not followed. User and password may be part of the address; errors
  * show neither them nor its query. Sent once: whether to try again is up to the caller. Abort cuts the connection; what the server makes of that is not known.
  * @throws INVALID_OPTIONS: no http or https address. ACCESS_DENIED (401, 403) and PROVIDER_FAILED: another answer than 2xx, with its status and the
- * first 200 characters of what it says, or a broken connection. STALLED. INTERNAL: another length than announced. What the body throws passes as it is;
+ * first 200 characters of what it says, a 2xx before all was sent, or a broken connection. STALLED. INTERNAL: another length than announced. What the body throws passes as it is;
  * ABORTED or the signal's reason.
  */
 export async function httpPut(address: string | URL, body: PutBody, options: PutOptions): Promise<PutResult> {
@@ -56,14 +57,17 @@ export async function httpPut(address: string | URL, body: PutBody, options: Put
   let closed: Promise<void> | undefined
   try {
     if (scope.failure !== undefined) throw scope.failure
-    const { request, connected, wanted, answer, ...sending } = openRequest(url, shown, headersOf(body, options), scope)
+    const progress = { allSent: body.size === 0 }
+    const { request, connected, wanted, status, ...sending } = openRequest(
+      { url, shown, headers: headersOf(body, options), progress },
+      scope,
+    )
     closed = sending.closed
     try {
       await scope.race(connected)
-      await scope.race(soon([wanted, answer], clock, scope))
-      const bytes = await sendAll(request, body, scope)
-      const { status } = await scope.race(answer)
-      return { status, bytes }
+      await scope.race(soon([wanted, status], clock, scope))
+      const bytes = await sendAll(request, body, progress, scope)
+      return { status: await scope.race(status), bytes }
     } finally {
       request.destroy()
     }
@@ -101,18 +105,30 @@ function headersOf({ size, mediaType }: PutBody, { headers }: PutOptions): { rea
   }
 }
 
+/** Whether the last byte was given to the connection: before that, nobody can have taken all of it. */
+interface Progress {
+  allSent: boolean
+}
+
+interface Put {
+  readonly url: URL
+  readonly shown: string
+  readonly headers: { readonly [name: string]: string }
+  readonly progress: Readonly<Progress>
+}
+
 interface Sending {
   readonly request: ClientRequest
   readonly connected: Promise<void>
   /** The server has said that it wants the bytes. */
   readonly wanted: Promise<void>
-  /** It has answered 2xx; any other answer ends the scope. */
-  readonly answer: Promise<Answer>
+  /** It has answered 2xx when it could; any other answer ends the scope. */
+  readonly status: Promise<number>
   readonly closed: Promise<void>
 }
 
 /** Node refuses some values of headers and addresses at once. */
-function requestTo(url: URL, shown: string, headers: { readonly [name: string]: string }, { signal }: CallOptions): ClientRequest {
+function requestTo({ url, shown, headers }: Put, { signal }: CallOptions): ClientRequest {
   const open = url.protocol === 'https:' ? requestByTls : requestInClear
   try {
     return open(url, { method: 'PUT', headers, agent: false, signal })
@@ -121,33 +137,32 @@ function requestTo(url: URL, shown: string, headers: { readonly [name: string]: 
   }
 }
 
-/** A broken connection and a refusal end the scope, also while bytes are on their way. */
-function openRequest(url: URL, shown: string, headers: { readonly [name: string]: string }, scope: Scope): Sending {
-  const request = requestTo(url, shown, headers, scope)
+/** A broken connection, a refusal and an answer that comes too early end the scope, also while bytes are on their way. */
+function openRequest(put: Put, scope: Scope): Sending {
+  const { url, shown, headers, progress } = put
+  const request = requestTo(put, scope)
   const connected = new Promise<void>((resolve) =>
     request.once('socket', (socket) => socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', resolve)),
   )
   const wanted = new Promise<void>((resolve) => request.once('continue', resolve))
   const closed = new Promise<void>((resolve) => request.once('close', resolve))
   let answered = false
-  const answer = new Promise<Answer>((resolve) => {
+  const status = new Promise<number>((resolve) => {
     request.once('response', async (response) => {
-      const status = response.statusCode ?? 0
-      if (isGood(status)) {
-        response.on('error', () => {}).resume()
-        resolve({ status, text: '' })
-        return
-      }
-      // A server that refuses closes the connection too. What it says counts.
+      // A server that has answered may close the connection too. What it says counts.
       answered = true
-      scope.fail(refusal(shown, withoutSecrets(await answerOf(response), url, headers)))
+      const code = response.statusCode ?? 0
+      if (!isGood(code)) return scope.fail(refusal(shown, withoutSecrets(await answerOf(response), url, headers)))
+      response.on('error', () => {}).resume()
+      if (progress.allSent) resolve(code)
+      else scope.fail(tooEarly(shown, code))
     })
   })
   const brokenBy = (cause?: Error) => {
     if (!answered) scope.fail(broken(url, shown, cause))
   }
   request.on('error', brokenBy).once('close', () => brokenBy())
-  return { request, connected, wanted, answer, closed }
+  return { request, connected, wanted, status, closed }
 }
 
 function broken({ host }: URL, shown: string, cause?: Error): HoldfastError {
@@ -167,21 +182,24 @@ function stalled(shown: string, stallMs: number): HoldfastError {
   })
 }
 
-/** Each chunk has left before the next is asked for, which may be the same memory. */
-async function sendAll(request: ClientRequest, body: PutBody, scope: Scope): Promise<number> {
+/** Each chunk has left before the next is asked for, which may be the same memory; between them, what the server says is heard. */
+async function sendAll(request: ClientRequest, body: PutBody, progress: Progress, scope: Scope): Promise<number> {
   const stream = body.open({ signal: scope.signal })
   let bytes = 0
   try {
     for await (const chunk of stream) {
       bytes += chunk.length
       if (bytes > (body.size ?? bytes)) throw wrongLength(bytes, body.size)
+      progress.allSent = bytes === body.size
       await scope.race(written(request, chunk))
+      await scope.race(turn())
       scope.touch()
     }
     if (bytes !== (body.size ?? bytes)) throw wrongLength(bytes, body.size)
   } finally {
     await stream[Symbol.asyncDispose]?.()
   }
+  progress.allSent = true
   request.end()
   return bytes
 }
@@ -193,6 +211,9 @@ const written = (request: ClientRequest, chunk: Uint8Array): Promise<void> =>
       if (!error) resolve()
     })
   })
+
+/** One turn of the event loop, in which the connection is read too: a body out of memory would give it none. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 const wrongLength = (bytes: number, announced: number | undefined): HoldfastError =>
   new HoldfastError('INTERNAL', `${bytes} bytes came of a body of ${announced}`)

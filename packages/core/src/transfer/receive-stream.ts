@@ -36,8 +36,10 @@ interface Scanner {
 
 function scannerOf({ item, index, onCluster, scope: { signal } }: Reception): Scanner | undefined {
   const what = item.name
-  if (item.format === 'vmdk')
-    return onCluster === undefined ? createVmdkScanner({ what }) : createVmdkReader({ what, size: item.disk.size, onCluster, signal })
+  if (item.format === 'vmdk') {
+    const { size } = item.disk
+    return onCluster === undefined ? createVmdkScanner({ what, size }) : createVmdkReader({ what, size, onCluster, signal })
+  }
   if (item.format === 'tar') return createTarScanner({ what, ...(index !== undefined && { onEntry: index.writer.add }) })
   return undefined
 }

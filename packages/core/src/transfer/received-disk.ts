@@ -1,7 +1,5 @@
-import { openStreamOptimizedVmdk } from '@holdfast/disk-image'
 import type { StreamItem as StreamEntry } from '../model/manifest.ts'
 import type { CallOptions, MappedBlocks } from '../spec/blocks.ts'
-import { HoldfastError } from '../spec/errors.ts'
 import type { StoredDisk, StoredFile } from '../spec/restore.ts'
 import { namingFile } from './damage.ts'
 import { disposedOnFailure } from './disk-layers.ts'
@@ -10,11 +8,11 @@ import type { Reading } from './reading.ts'
 import type { Scope } from './scope.ts'
 import { type OpenFile, openFile, wholeFile } from './stored-bytes.ts'
 import { closingScope } from './stored-disk.ts'
+import { openVmdkOfDisk } from './vmdk-of-disk.ts'
 
 /** The entry of a VMDK that was kept as it came. */
 export type VmdkEntry = StreamEntry & { readonly disk: NonNullable<StreamEntry['disk']> }
 
-const sectorBytes = 512
 const noFlow = { pass: () => undefined }
 
 /** A disk that was kept as the VMDK in which it came, for the provider: as a file, or read by position. */
@@ -44,8 +42,5 @@ export function receivedDisk(entry: VmdkEntry, folder: string, file: StoredFile,
 /** Its grains carry checksums against decay only, so the whole file is compared with its recorded hash first. */
 async function provenImage(stored: OpenFile, size: number, scope: Scope): Promise<MappedBlocks> {
   for await (const _ of wholeFile(stored, scope));
-  const image = await openStreamOptimizedVmdk(guardedSource(stored.bytes, scope, noFlow), { signal: scope.signal })
-  if (image.size === Math.ceil(size / sectorBytes) * sectorBytes) return image
-  await image[Symbol.asyncDispose]()
-  throw new HoldfastError('POINT_DAMAGED', `${stored.path}: a disk of ${image.size} bytes, the manifest says ${size}`)
+  return openVmdkOfDisk(guardedSource(stored.bytes, scope, noFlow), size, { signal: scope.signal })
 }

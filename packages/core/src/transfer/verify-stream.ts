@@ -85,7 +85,7 @@ function scannerOf(
 ) {
   if (format === 'tar') return createTarScanner({ what: name, onEntry })
   if (format !== 'vmdk') return undefined
-  if (disk === undefined || onCluster === undefined) return createVmdkScanner({ what: name })
+  if (disk === undefined || onCluster === undefined) return createVmdkScanner({ what: name, size: disk?.size })
   return createVmdkReader({ what: name, size: disk.size, onCluster, signal })
 }
 

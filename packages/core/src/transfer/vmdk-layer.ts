@@ -1,15 +1,7 @@
-import {
-  type BlockSource,
-  clusterBytes,
-  type Extent,
-  type MappedBlocks,
-  openStreamOptimizedVmdk,
-  type SumsFile,
-} from '@holdfast/disk-image'
+import { type BlockSource, clusterBytes, type MappedBlocks, type SumsFile } from '@holdfast/disk-image'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
-
-const sectorBytes = 512
+import { openVmdkOfDisk } from './vmdk-of-disk.ts'
 
 /**
  * A VMDK that was kept as it came, as the lowest layer of a chain: read by position. Nothing but its whole file has a hash, so its tables are compared with its
@@ -17,23 +9,14 @@ const sectorBytes = 512
  * Takes the source over; the sums stay the caller's.
  */
 export async function openVmdkLayer(source: BlockSource, sums: SumsFile, options: CallOptions): Promise<MappedBlocks> {
-  const { size } = sums
-  const image = await openStreamOptimizedVmdk(source, options)
+  const image = await openVmdkOfDisk(source, sums.size, options)
   try {
-    if (image.size !== Math.ceil(size / sectorBytes) * sectorBytes)
-      throw new HoldfastError('POINT_DAMAGED', `a disk of ${image.size} bytes, its sums are of one of ${size}`)
-    const blocks: MappedBlocks = { ...image, size, extents: (given) => upTo(size, image.extents(given)) }
-    await checkMap(blocks, sums, options)
-    return blocks
+    await checkMap(image, sums, options)
+    return image
   } catch (error) {
     await image[Symbol.asyncDispose]()
     throw error
   }
-}
-
-/** VMDK counts sectors; the disk may end inside the last one. */
-async function* upTo(size: number, extents: AsyncIterable<Extent>): AsyncGenerator<Extent, void, undefined> {
-  for await (const extent of extents) yield { ...extent, length: Math.min(extent.length, size - extent.offset) }
 }
 
 async function* clustersOf(image: MappedBlocks, options: CallOptions): AsyncGenerator<number, undefined, undefined> {

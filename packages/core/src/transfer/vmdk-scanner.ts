@@ -1,22 +1,30 @@
 import { createVmdkDecoder, DiskImageError, type PassingCluster, scanVmdk } from '@holdfast/disk-image'
 import type { CallOptions } from '../spec/blocks.ts'
 import { HoldfastError } from '../spec/errors.ts'
+import { vmdkSizeOf } from './vmdk-of-disk.ts'
 
 /** Walks a streamOptimized VMDK as it passes. */
 export interface VmdkScanner {
-  /** Throws PROVIDER_FAILED at the first byte that cannot be right, UNSUPPORTED_FORMAT for another kind of VMDK. */
+  /** Throws PROVIDER_FAILED at the first byte that cannot be right and for a disk of another size, UNSUPPORTED_FORMAT for another kind of VMDK. */
   write(chunk: Uint8Array): void
   /** Proves that the image was whole: TRUNCATED otherwise. */
   end(): void
 }
 
-/** Proves that a VMDK is whole, without unpacking it. */
-export function createVmdkScanner({ what }: { readonly what: string }): VmdkScanner {
+export interface VmdkScannerOptions {
+  readonly what: string
+  /** Size of the disk that was announced, in bytes: PROVIDER_FAILED when the VMDK is of another one. Absent: any. */
+  readonly size?: number | undefined
+}
+
+/** Proves that a VMDK is whole and of its size, without unpacking it. */
+export function createVmdkScanner(options: VmdkScannerOptions): VmdkScanner {
   const scan = scanVmdk()
-  return {
-    write: (chunk) => naming(what, () => scan.write(chunk)),
-    end: () => naming(what, () => scan.end()),
+  const checked = (act: () => void) => {
+    naming(options.what, act)
+    checkSize(scan.size, options)
   }
+  return { write: (chunk) => checked(() => scan.write(chunk)), end: () => checked(() => scan.end()) }
 }
 
 /** As a {@link VmdkScanner} that also gives what is in it. */
@@ -25,17 +33,13 @@ export interface VmdkReader {
   end(): Promise<void>
 }
 
-export interface VmdkReaderOptions extends CallOptions {
-  readonly what: string
-  /** Size of the disk that was announced, in bytes: PROVIDER_FAILED when the VMDK is of another one. */
+export interface VmdkReaderOptions extends VmdkScannerOptions, CallOptions {
   readonly size: number
   /** Each cluster that is in the VMDK, in its order; the bytes are lent. */
   onCluster(cluster: PassingCluster): Promise<void> | void
 }
 
-const sectorBytes = 512
-
-/** Proves that a VMDK is whole while it unpacks it. */
+/** Proves that a VMDK is whole and of its size while it unpacks it. */
 export function createVmdkReader({ what, size, onCluster, signal }: VmdkReaderOptions): VmdkReader {
   const decoder = createVmdkDecoder({ signal })
   const take = async (clusters: AsyncGenerator<PassingCluster, void, undefined>) => {
@@ -43,16 +47,17 @@ export function createVmdkReader({ what, size, onCluster, signal }: VmdkReaderOp
       const next = await clusters.next().catch((error: unknown) => {
         throw named(what, error)
       })
-      checkSize()
+      checkSize(decoder.size, { what, size })
       if (next.done === true) return
       await onCluster(next.value)
     }
   }
-  const checkSize = () => {
-    if (decoder.size !== undefined && decoder.size !== Math.ceil(size / sectorBytes) * sectorBytes)
-      throw new HoldfastError('PROVIDER_FAILED', `${what}: announced as a disk of ${size} bytes, the VMDK is one of ${decoder.size}`)
-  }
   return { write: (chunk) => take(decoder.feed(chunk)), end: () => take(decoder.end()) }
+}
+
+function checkSize(found: number | undefined, { what, size }: VmdkScannerOptions): void {
+  if (found !== undefined && size !== undefined && found !== vmdkSizeOf(size))
+    throw new HoldfastError('PROVIDER_FAILED', `${what}: announced as a disk of ${size} bytes, the VMDK is one of ${found}`)
 }
 
 function naming<T>(what: string, act: () => T): T {

@@ -129,25 +129,71 @@ it('no backup builds on what a test restore has found damaged, though the damage
 })
 
 describeWithPeers(['qemu-img'], 'another program', ({ 'qemu-img': qemu }) => {
-  it('opens the children of a point that was copied anew over a damaged one, also after prune', async () => {
+  /** Two points of a disk, copied to a folder, and what the child is called there. */
+  async function copiedToFolder(shape: 'ovirtLike' | 'esxiLike') {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-aliases-'))
     onTestFinished(() => rm(folder, { recursive: true, force: true }))
-    const offsite = localRepository({ folder: join(folder, 'points') })
-    const { engine, copy, ids } = await twoRepositories({ points: 2, offsite })
+    const root = join(folder, 'points')
+    const offsite = localRepository({ folder: root })
+    const world = await twoRepositories({ points: 3, shape, offsite })
+    const { engine, copy, ids } = world
     await copy()
-    const images: string[] = []
-    for await (const { path } of offsite.list('', { signal }))
-      if (path.endsWith('/1/disk-0.qcow2')) images.push(join(folder, 'points', path))
-    const imageOf = (id: string | undefined) => images.find((path) => path.includes(`${id}/`)) ?? ''
-    const [parent, child] = [imageOf(ids[0]), imageOf(ids[1])]
-    const bytes = await readFile(parent)
-    bytes[bytes.length - 100] = (bytes[bytes.length - 100] ?? 0) ^ 1
-    await writeFile(parent, bytes)
-    await engine.verify({ repository: 'offsite' })
-    await copy(ids[0])
+    const pathOf = async (ending: string, id: string | undefined) => {
+      for await (const { path } of offsite.list('', { signal }))
+        if (path.includes(`${id}/`) && path.endsWith(ending)) return join(root, path)
+      throw new Error(`no ${ending} of ${id}`)
+    }
+    const flip = async (path: string, back: number) => {
+      const bytes = await readFile(path)
+      bytes[bytes.length - back] = (bytes[bytes.length - back] ?? 0) ^ 1
+      await writeFile(path, bytes)
+      expect((await engine.verify({ repository: 'offsite' })).findings).not.toEqual([])
+    }
+    const youngest = await pathOf('/1/disk-0.qcow2', ids[2])
+    const raw = join(folder, 'child.raw')
+    const contents = async () => {
+      await promisify(execFile)(qemu.path, ['convert', '-O', 'raw', youngest, raw])
+      return await readFile(raw)
+    }
+    const before = await contents()
+    expect(before.some((byte) => byte !== 0)).toBe(true)
+    /** The bad point is copied anew and what was there goes: the child is read by its old name, and is what it was. */
+    const expectMended = async (id: string | undefined) => {
+      await copy(id)
+      await engine.prune({ repository: 'offsite', retention: true })
+      await engine.idle()
+      expect((await engine.verify({ repository: 'offsite' })).findings).toEqual([])
+      expect((await contents()).equals(before)).toBe(true)
+    }
+    return { ...world, pathOf, flip, expectMended }
+  }
+
+  const opens = 'opens the children of a point that was copied anew over a damaged one, also after prune'
+
+  it.each([
+    ['a qcow2', 'ovirtLike', '/1/disk-0.qcow2'],
+    ['a kept VMDK', 'esxiLike', '.vmdk'],
+  ] as const)(`${opens}: %s was damaged, and once more`, async (_, shape, ending) => {
+    const { ids, pathOf, flip, expectMended } = await copiedToFolder(shape)
+    await flip(await pathOf(ending, ids[0]), 3000)
+    await expectMended(ids[0])
+    await flip(await pathOf(ending.replace('/1/', '/2/'), ids[0]), 3000)
+    await expectMended(ids[0])
+  })
+
+  it.each(['ovirtLike', 'esxiLike'] as const)(`${opens}: its manifest was damaged (%s)`, async (shape) => {
+    const { ids, pathOf, flip, expectMended } = await copiedToFolder(shape)
+    await flip(await pathOf('/manifest.1.json', ids[0]), 100)
+    await expectMended(ids[0])
+  })
+
+  it(`${opens}: its manifest was damaged after a merge, when the name that they know was an alias already`, async () => {
+    const { engine, ids, pathOf, flip, expectMended } = await copiedToFolder('ovirtLike')
+    await engine.merge({ repository: 'offsite', point: ids[1] as string })
+    await engine.idle()
     await engine.prune({ repository: 'offsite', retention: true })
-    expect((await engine.verify({ repository: 'offsite' })).findings).toEqual([])
-    await promisify(execFile)(qemu.path, ['convert', '-O', 'raw', child, join(folder, 'child.raw')])
-    expect((await readFile(join(folder, 'child.raw'))).length).toBeGreaterThan(0)
+    await engine.idle()
+    await flip(await pathOf('/manifest.2.json', ids[1]), 100)
+    await expectMended(ids[1])
   })
 })

@@ -23,12 +23,14 @@ interface Options {
   readonly maxFailures?: number
   /** What sees the calls of the engine on its repositories. */
   readonly hooks?: { readonly main?: CallHook; readonly offsite?: CallHook }
+  /** How the machine's disks come. `esxiLike`: as VMDKs that are kept. */
+  readonly shape?: 'ovirtLike' | 'esxiLike'
   /** Instead of one in memory. */
   readonly offsite?: Repository
 }
 
 /** A machine with one disk, points of it in `main`, and a second repository to copy them to. */
-export async function twoRepositories({ points, maxFailures = 1, hooks = {}, offsite: given }: Options) {
+export async function twoRepositories({ points, maxFailures = 1, hooks = {}, shape = 'ovirtLike', offsite: given }: Options) {
   const platform = memoryPlatform({ random: seededRandom(11), clusters: 8 })
   const store = memoryStore({ clock: systemClock, ids: countingIds('s') })
   const main = memoryRepository({ clock: systemClock })
@@ -40,7 +42,7 @@ export async function twoRepositories({ points, maxFailures = 1, hooks = {}, off
       name,
       store,
       repositories: { main: seen(main, watched.main, 'main'), offsite: seen(given ?? offsite, watched.offsite, 'offsite') },
-      providers: { p: scriptedProvider(platform, { shape: 'ovirtLike', name: 'p' }) },
+      providers: { p: scriptedProvider(platform, { shape, name: 'p' }) },
       logger: recordingLogger(),
       system: 'one',
       leaseMs: 300,

@@ -1,7 +1,7 @@
 import type { ByteStream, CallOptions } from '../blocks.ts'
 import { asBuffer } from '../clusters.ts'
 import { createClusterCutter, type PassingCluster } from './cluster-cutter.ts'
-import { sectorBytes } from './format.ts'
+import { mostPackedBytes, sectorBytes } from './format.ts'
 import { type GrainShape, unpackGrain } from './grain.ts'
 import { type GrainVisitor, walkVmdk } from './walk.ts'
 
@@ -39,8 +39,7 @@ function createUnpacker() {
   const visitor: GrainVisitor = {
     begin(sector, length, header) {
       shape = { grainBytes: header.grainSectors * sectorBytes, size: header.capacity * sectorBytes }
-      // The walk refuses a grain that is more than twice as long packed.
-      const bytes = free.pop() ?? Buffer.allocUnsafeSlow(2 * shape.grainBytes)
+      const bytes = free.pop() ?? Buffer.allocUnsafeSlow(mostPackedBytes(shape.grainBytes))
       filling = { sector, bytes, length, filled: 0 }
     },
     packed(part) {
@@ -58,8 +57,9 @@ function createUnpacker() {
 }
 
 /**
- * A decoder for bytes that are used elsewhere too: hashed, stored. Grains are unpacked several at once, and clusters come in the order of their grains. Memory does
- * not depend on the size of the disk but for 2 MiB for each TiB of data in it, by which duplicates are found and the tables at the end compared with what came.
+ * A decoder for bytes that are used elsewhere too: hashed, stored. Grains are unpacked several at once, and clusters come in the order of their grains. Memory: a few
+ * grains, and, by which duplicates are found and the tables compared with what came, about 3 MiB for each TiB of disk touched (8 GiB count whole as soon as one grain
+ * is in them) and up to 3 MiB for each TiB that the tables describe, with grains of 64 KiB.
  * Cuts a grain of up to 1 MiB into clusters; joins smaller ones, which must come in the order of the disk.
  * @throws IMAGE_DAMAGED, UNSUPPORTED_FORMAT and TRUNCATED, as `decodeVmdkStream`; an aborted signal rejects with its reason.
  */

@@ -8,6 +8,8 @@ export const deflate = 1
 export const markerTypes = { endOfStream: 0, grainTable: 1, grainDirectory: 2, footer: 3 } as const
 /** Sector and length before the data of a grain. */
 export const grainMarkerBytes = 12
+/** The most packed bytes of a grain that any reader takes: zlib allows for more than the plain ones, in small blocks that are not compressed. */
+export const mostPackedBytes = (grainBytes: number): number => 2 * grainBytes
 /** Sector of a grain that is known to be zero. */
 export const zeroGrain = 1
 

@@ -10,7 +10,10 @@ const mostGrains = 2 ** 30
 /** No entry of a table reaches further. */
 const mostSectors = 2 ** 32
 
-/** What the tables of a stream say, compared with the grains that came. Remembers 1 bit per grain, and 8 bytes for each 128 grains and for each sector of tables. */
+/**
+ * What the tables of a stream say, compared with the grains that came. Remembers 1 KiB for each 8,192 grains
+ * and 8 KiB for each 131,072 of which one came, and up to 24 bytes for each sector of tables.
+ */
 export interface GrainIndex {
   /** A grain came, which begins in this sector of the file. Refuses one that came before. */
   grain(number: number, sector: number): void

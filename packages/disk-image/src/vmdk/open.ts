@@ -4,7 +4,7 @@ import { checkRange, clusterBytes, isZero } from '../clusters.ts'
 import { disposeOnce, takeOver } from '../dispose.ts'
 import { damaged } from '../errors.ts'
 import { type PackedPiece, readPacked, type Unpack } from '../packed-reads.ts'
-import { grainMarkerBytes, sectorBytes, zeroGrain } from './format.ts'
+import { grainMarkerBytes, mostPackedBytes, sectorBytes, zeroGrain } from './format.ts'
 import { badGrain, type GrainShape, unpackGrain } from './grain.ts'
 import { readVmdkHeader } from './read-header.ts'
 import { createGrainTables, type GrainTables, type LocatedHeader } from './tables.ts'
@@ -54,12 +54,9 @@ async function mapGrains(source: BlockSource, header: LocatedHeader, tables: Gra
   return data
 }
 
-/** The most that zlib makes of a grain that cannot be compressed, with its marker. */
-const mostStored = (grainBytes: number): number => grainMarkerBytes + grainBytes + Math.ceil(grainBytes / 1000) + 64
-
 /** Grains follow each other in the file as a rule: then the next one says where this one ends, and not a byte too much is read. */
 function storedBytes(table: Buffer, entry: number, offset: number, grainBytes: number, fileSize: number): number {
-  const most = Math.min(mostStored(grainBytes), fileSize - offset)
+  const most = Math.min(grainMarkerBytes + mostPackedBytes(grainBytes), fileSize - offset)
   for (let next = entry + 1; next < table.length / 4; next += 1) {
     const sector = table.readUInt32LE(next * 4)
     if (sector <= zeroGrain) continue

@@ -1,6 +1,6 @@
 import { DiskImageError, damaged } from '../errors.ts'
 import { descriptorRange, refuseDelta } from './descriptor.ts'
-import { grainMarkerBytes, markerTypes, sectorBytes } from './format.ts'
+import { grainMarkerBytes, markerTypes, mostPackedBytes, sectorBytes } from './format.ts'
 import { createGrainIndex, type GrainIndex, tableSizes } from './grain-index.ts'
 import { completedByFooter, parseVmdkHeader, requireMagic, type VmdkHeader } from './parse-header.ts'
 
@@ -191,7 +191,7 @@ function grain(state: State, header: VmdkHeader, index: GrainIndex, bytes: Buffe
   if (first >= BigInt(header.capacity)) throw damaged(`a grain for sector ${first} of a disk of ${header.capacity}`)
   const number = Number(first) / header.grainSectors
   if (!Number.isInteger(number)) throw damaged(`a grain for sector ${first}, which is not a multiple of ${header.grainSectors}`)
-  if (length > 2 * header.grainSectors * sectorBytes) throw damaged(`a grain of ${length} packed bytes at sector ${sector}`)
+  if (length > mostPackedBytes(header.grainSectors * sectorBytes)) throw damaged(`a grain of ${length} packed bytes at sector ${sector}`)
   index.grain(number, sector)
   state.visitor?.begin(Number(first), length, header)
   const here = Math.min(length, sectorBytes - grainMarkerBytes)

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { type Clock, systemClock } from '@holdfast/core/spec'
 import { createSelfSignedCertificate } from './self-signed-certificate.ts'
 import { answerCall, type Host, type Refusal } from './simulated-calls.ts'
 import { createMachine, type MachineOptions, type SimulatedMachine } from './simulated-machine.ts'
@@ -17,6 +18,8 @@ export interface EsxiSimulatorOptions {
   /** How it writes prefixes. Default as real hosts do. */
   readonly prefixes?: PrefixStyle
   readonly machines?: readonly MachineOptions[]
+  /** For its waits. Default: that of the system. */
+  readonly clock?: Clock
 }
 
 /** A host of VMware in this process, over HTTPS on 127.0.0.1, as far as its protocol is used here. Disposing ends it and all its connections. */
@@ -78,7 +81,7 @@ function serve(host: Host, style: PrefixStyle, calls: string[], certificate: { k
 /** Starts it on a free port. */
 export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Promise<EsxiSimulator> {
   const style = options.prefixes ?? { xsi: 'xsi', xsd: 'xsd' }
-  const world = createWorld()
+  const world = createWorld(options.clock ?? systemClock)
   let certificate = createSelfSignedCertificate()
   const calls: string[] = []
   const machines = (options.machines ?? []).map((one) => createMachine(world, one))

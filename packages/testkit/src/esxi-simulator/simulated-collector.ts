@@ -55,16 +55,14 @@ async function nextChange(
   offer: (cancel: () => void) => void,
 ): Promise<Woken> {
   const { promise, resolve } = Promise.withResolvers<Woken>()
+  const over = new AbortController()
   const late = () => resolve('late')
-  const timer = setTimeout(late, seconds * 1000)
+  world.clock.sleep(seconds * 1000, { signal: AbortSignal.any([over.signal, closed]) }).then(late, late)
   const unwatch = world.watch(() => resolve('changed'))
-  closed.addEventListener('abort', late, { once: true })
-  if (closed.aborted) late()
   offer(() => resolve('cancelled'))
   return promise.finally(() => {
-    clearTimeout(timer)
+    over.abort()
     unwatch()
-    closed.removeEventListener('abort', late)
   })
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '@holdfast/core/spec'
 import type { TypedValues, XmlValue } from './soap-answer.ts'
 
 /** Something that lives on the host. Its properties are made when they are asked for. */
@@ -10,6 +11,7 @@ export interface SimulatedObject {
 
 /** What there is on a host, and whoever waits for a change of it. */
 export interface SimulatedWorld {
+  readonly clock: Clock
   objects(): readonly SimulatedObject[]
   find(type: string, value: string): SimulatedObject | undefined
   add(object: SimulatedObject): void
@@ -22,7 +24,7 @@ export interface SimulatedWorld {
   next(prefix: string): string
 }
 
-export function createWorld(): SimulatedWorld {
+export function createWorld(clock: Clock): SimulatedWorld {
   const objects: SimulatedObject[] = []
   const watchers = new Set<() => void>()
   const changed = () => {
@@ -30,6 +32,7 @@ export function createWorld(): SimulatedWorld {
   }
   let count = 0
   return {
+    clock,
     objects: () => objects,
     find: (type, value) => objects.find((object) => object.type === type && object.value === value),
     add(object) {

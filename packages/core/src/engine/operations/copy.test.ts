@@ -2,6 +2,8 @@ import { seededRandom } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { chainWorld } from '../../../test/chain-world.ts'
 import { day, nightly, planWorld } from '../../../test/plan-world.ts'
+import type { Manifest } from '../../model/manifest.ts'
+import { bytesOf } from '../../spec/helpers/bytes.ts'
 
 const signal = new AbortController().signal
 
@@ -46,6 +48,18 @@ describe('copy', () => {
     expect(await copyAll()).toMatchObject({ point: third })
     expect((await engine.points({ repository: 'offsite' })).map(({ id }) => id)).toEqual([third, ...ids.toReversed()])
     await expectAllGood('offsite')
+  })
+
+  it('does nothing for a plan when the points have been deleted meanwhile, and says to a person that there are none', async () => {
+    const { engine, ids, workload, store } = await chainWorld(1)
+    await engine.prune({ repository: 'main', points: ids })
+    const input = { operation: 'copy', from: 'main', repository: 'offsite', workload, turn: 1 }
+    const needs = ['repository:main', 'repository:offsite']
+    const common = { operation: 'copy', workload: `p/${workload.id}`, delay: 0, priority: 0, maxFailures: 1, needs, resources: [] }
+    await store.runs.create([{ ...common, key: 'planned', planId: 'nightly', input }], { signal })
+    await engine.idle()
+    expect(await engine.getRun('planned')).toMatchObject({ state: 'succeeded', result: { repository: 'offsite', stored: 0 } })
+    await expect(engine.copy({ from: 'main', repository: 'offsite', workload })).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('writes into a point what is not there of its chain: a named point comes alone, as a full', async () => {
@@ -107,6 +121,33 @@ describe('copy', () => {
     expect(await names(offsite)).toEqual(await names(repository))
     await expectAllGood('offsite')
   })
+
+  it.each(['ovirtLike', 'esxiLike'] as const)(
+    'keeps the old names of a disk where it was bad, and takes them nowhere else (%s)',
+    async (shape) => {
+      const { engine, ids, workload, repository, offsite, expectAllGood } = await chainWorld(1, shape)
+      const points = ids.slice(0, 1)
+      const copy = async (from: string, to: string) => {
+        await engine.copy({ from, repository: to, workload, points })
+        await engine.idle()
+      }
+      const oldNames = async (storage: typeof repository, number: number) => {
+        const path = [...storage.snapshot().keys()].find((each) => each.endsWith(`${ids[0]}/manifest.${number}.json`)) ?? ''
+        const manifest = JSON.parse(Buffer.from(storage.snapshot().get(path) ?? '').toString()) as Manifest
+        return manifest.items.filter(({ disk }) => disk !== undefined).map(({ replaces }) => replaces)
+      }
+      await copy('main', 'offsite')
+      for (const [path, bytes] of offsite.snapshot())
+        if (/\.(qcow2|vmdk)$/.test(path)) await offsite.put(path, bytesOf(bytes.with(-3000, 255 - (bytes.at(-3000) ?? 0))), { signal })
+      expect((await engine.verify({ repository: 'offsite' })).findings).not.toEqual([])
+      await copy('main', 'offsite')
+      expect(await oldNames(offsite, 2)).toEqual([[expect.stringMatching(/^1\/.*-0\./)], [expect.stringMatching(/^1\/.*-1\./)]])
+      await engine.prune({ repository: 'main', points })
+      await copy('offsite', 'main')
+      expect(await oldNames(repository, 2)).toEqual([undefined, undefined])
+      await expectAllGood('main')
+    },
+  )
 
   it('refuses a copy beside itself, points that are not there, and what is damaged where it is', async () => {
     const { engine, ids, workload, spoil } = await chainWorld(2)

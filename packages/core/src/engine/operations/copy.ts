@@ -1,5 +1,6 @@
 import { basename } from 'node:path/posix'
 import { planCopy } from '../../chain/plan-merge.ts'
+import { diskEntryOf } from '../../model/disk-entries.ts'
 import type { DiskItem, Manifest, ManifestItem } from '../../model/manifest.ts'
 import { sumsFileName } from '../../model/manifest-files.ts'
 import { workloadKey } from '../../model/names.ts'
@@ -22,6 +23,7 @@ import { createPolicies } from '../points/retention-decisions.ts'
 import type { Attempt } from '../runs/attempt.ts'
 import { plainResult, type Success } from '../runs/finish.ts'
 import { commit } from './commit.ts'
+import { type FormerPoint, formerNames } from './copy-former-names.ts'
 import { syncWorkload } from './rescan.ts'
 import { adoptWritten, readingOf, rewrittenManifest, surveyPoint, verifiedOnDamage } from './rewriting.ts'
 
@@ -38,8 +40,8 @@ interface Ground {
   readonly sequence: number
   /** It was there and set aside: its new files are read and compared on the way. */
   readonly replacesBad: boolean
-  /** What it was there, if that can be read. */
-  readonly old?: Manifest
+  /** What it was there: its children name the files that it had. */
+  readonly former: FormerPoint
 }
 
 /**
@@ -48,6 +50,7 @@ interface Ground {
  */
 export async function copy(parts: EngineParts, attempt: Attempt, input: CopyInput): Promise<Success> {
   const options = { signal: attempt.signal }
+  if (await isGoneMeanwhile(parts, attempt, input, options)) return nothingToDo(input)
   await requireRepository(parts, input.from, options)
   const { repositoryId } = await requireOwnership(parts, input.repository, options)
   const ground = await aimAtCopy(parts, attempt, input, repositoryId, options)
@@ -72,6 +75,17 @@ export async function copy(parts: EngineParts, attempt: Attempt, input: CopyInpu
   return success
 }
 
+/** What a plan wanted copied has been deleted since, all of it. A person who asks for a copy of nothing has mistyped. */
+async function isGoneMeanwhile(
+  parts: EngineParts,
+  { run }: Attempt,
+  { from, workload, points }: CopyInput,
+  options: CallOptions,
+): Promise<boolean> {
+  if (run.planId === undefined || points !== undefined) return false
+  return pointsOf(await parts.store.points.catalog(from, workloadKey(workload), options)).length === 0
+}
+
 /** Saves target and reads. What was condemned or has come since it was looked up is looked up again. */
 async function aimAtCopy(
   parts: EngineParts,
@@ -91,7 +105,7 @@ async function aimAtCopy(
     const point = madeBy(attempt.run.key, catalog) ?? (await nextPoint(parts, attempt, input, source, catalog, options))
     if (!point) return { success: nothingToDo(input) }
     const { folder, pointId } = point.current
-    const { committed, next } = await surveyPoint(parts, catalog, { repository: input.repository, folder }, options)
+    const { committed, hasDamaged, next } = await surveyPoint(parts, catalog, { repository: input.repository, folder }, options)
     if (committed?.manifest.rewritten?.runKey === attempt.run.key)
       return { success: await adoptWritten(parts, attempt, committed, options) }
     const isBad = pointsOf(catalog).some(({ current }) => current.pointId === pointId)
@@ -121,7 +135,7 @@ async function aimAtCopy(
         there,
         sequence: sequenceThere(source, pointsOf(catalog), point),
         replacesBad: isBad,
-        ...(isBad && committed && { old: committed.manifest }),
+        former: { isUnknown: hasDamaged || (isBad && !committed), ...(committed && { manifest: committed.manifest }) },
       }
     }
     if (look >= looks) throw new HoldfastError('POINT_DAMAGED', `${folder} is not copied: a manifest of its chain is not there.`)
@@ -169,11 +183,22 @@ function nothingToDo({ repository }: CopyInput): Success {
   return { result: plainResult(result) }
 }
 
-async function copyItem(
+async function copyItem(parts: EngineParts, attempt: Attempt, input: CopyInput, ground: Ground, item: ManifestItem): Promise<ManifestItem> {
+  const options = { signal: attempt.signal }
+  const { target, former } = ground
+  // What it replaces where it comes from has no meaning where it goes.
+  const { replaces: _, ...made } = await copyBytes(parts, attempt, input, ground, item)
+  const entry = diskEntryOf(made)
+  const to = { ...target, storage: repositoryNamed(parts, input.repository) }
+  const replaces = entry ? await formerNames(to, former, entry, options) : []
+  return replaces.length > 0 ? { ...made, replaces } : made
+}
+
+async function copyBytes(
   parts: EngineParts,
   attempt: Attempt,
   input: CopyInput,
-  { target, from, there, old }: Ground,
+  { target, from, there }: Ground,
   item: ManifestItem,
 ): Promise<ManifestItem> {
   const options = { signal: attempt.signal }
@@ -185,10 +210,7 @@ async function copyItem(
   const { layers, parent } = planCopy(chain, there)
   const rest = parent ? layersOf(parent, item.disk.key, there) : []
   const names = { file: basename(item.file.path), sums: basename(item.sums.path) }
-  const made = await rewriteDisk({ layers, rest, reading, target: to, names, reason: copyReason(item, layers.length) }, options)
-  const before = old?.items.find((each): each is DiskItem => each.type === 'disk' && each.disk.key === item.disk.key)
-  // Its children name the file that it had: after prune an alias has that name.
-  return before ? { ...made, replaces: [...(before.replaces ?? []), before.file.path] } : made
+  return await rewriteDisk({ layers, rest, reading, target: to, names, reason: copyReason(item, layers.length) }, options)
 }
 
 function copyReason({ reason }: DiskItem, layers: number): string {

@@ -98,6 +98,36 @@ describe('merge', () => {
     expect(await engine.merge({ repository: 'main', point: third, absorb: [second] })).toMatchObject({ number: 2 })
   })
 
+  it('refuses to take over only what lies below a point that stays, and names that point', async () => {
+    const { engine, ids, formsOf } = await chainWorld(5)
+    const [first, second, third, fourth, fifth] = ids as [string, string, string, string, string]
+    await expect(engine.merge({ repository: 'main', point: fifth, absorb: [second] })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: `Point ${fifth} is not merged with ${second}: ${fourth}, ${third} lie between and are not named.`,
+      remedy: expect.stringContaining('absorb'),
+    })
+    await expect(engine.merge({ repository: 'main', point: fifth, absorb: [first, third] })).rejects.toMatchObject({
+      message: `Point ${fifth} is not merged with ${third}, ${first}: ${fourth}, ${second} lie between and are not named.`,
+    })
+    await expect(engine.merge({ repository: 'main', point: third, absorb: [first] })).rejects.toMatchObject({
+      message: `Point ${third} is not merged with ${first}: ${second} lies between and is not named.`,
+    })
+    expect(await formsOf(fifth)).toEqual([fourth, fourth])
+  })
+
+  it('names the manifest of its chain that is not there', async () => {
+    const { engine, ids, repository } = await chainWorld(3)
+    const { signal } = new AbortController()
+    let lost = ''
+    for await (const { path } of repository.list('', { signal })) if (path.endsWith(`${ids[0]}/manifest.1.json`)) lost = path
+    await repository.delete(lost, { signal })
+    await expect(engine.merge({ repository: 'main', point: ids[2] as string })).rejects.toMatchObject({
+      code: 'POINT_DAMAGED',
+      message: `Point ${ids[2]} is not merged: ${lost} is gone.`,
+      details: { cause: { file: lost } },
+    })
+  })
+
   it('refuses points that are not there, and a chain that is quarantined or damaged', async () => {
     const { engine, ids, spoil } = await chainWorld(3)
     const unknown = '20200101T000000Z-0123456789abcdef'

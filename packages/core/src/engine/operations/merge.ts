@@ -1,5 +1,5 @@
 import { basename } from 'node:path/posix'
-import { mergeReason, planMerge } from '../../chain/plan-merge.ts'
+import { type DiskMerge, mergeReason, planMerge } from '../../chain/plan-merge.ts'
 import type { DiskItem, Manifest } from '../../model/manifest.ts'
 import type { MergeInput } from '../../model/run-input.ts'
 import type { MergeOutcome } from '../../model/run-outcome.ts'
@@ -9,7 +9,7 @@ import type { Catalog, ManifestRef } from '../../spec/store.ts'
 import { layersOf } from '../../transfer/disk-layers.ts'
 import { rewriteDisk } from '../../transfer/index.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
-import { type ChainLink, readChain } from '../points/base-chain.ts'
+import { brokenLink, type ChainLink, readChain } from '../points/base-chain.ts'
 import { chainOf, type PointView, pointsOf, referenceOf } from '../points/catalog-view.ts'
 import { requireOwnership } from '../points/ownership.ts'
 import { changeFlags } from '../points/point-flags.ts'
@@ -45,6 +45,7 @@ export async function merge(parts: EngineParts, attempt: Attempt, input: MergeIn
     disks.map(({ disk }) => layersOf(current, disk.key, byPoint)),
     input.absorb && new Set(input.absorb),
   )
+  if (!input.byRetention) requireInReach(input, plan)
   const rewritten = new Map<DiskItem, DiskItem>()
   const repository = repositoryNamed(parts, input.repository)
   const reading = readingOf(parts, attempt, input.repository)
@@ -106,19 +107,18 @@ async function aimAtNewNumber(
       if (codeOf(error) !== 'POINT_CONDEMNED' || look >= looks) throw error
       continue
     }
-    const links = await readChain(
-      parts,
-      chain.map((each) => each.current),
-      options,
-    )
+    const rows = chain.map((each) => each.current)
+    const links = await readChain(parts, rows, options)
     const own = links?.[0]
     if (links && own) return { target, current: own.manifest, chain: links }
-    if (look >= looks) throw damaged(input, 'a manifest of its chain is not there')
+    if (look < looks) continue
+    const broken = await brokenLink(parts, rows, options)
+    throw damaged(input, broken?.problem ?? 'a manifest of its chain could not be read a moment ago', broken?.file)
   }
 }
 
-function damaged({ point }: MergeInput, why: string): HoldfastError {
-  return new HoldfastError('POINT_DAMAGED', `Point ${point} is not merged: ${why}.`)
+function damaged({ point }: MergeInput, why: string, file?: string): HoldfastError {
+  return new HoldfastError('POINT_DAMAGED', `Point ${point} is not merged: ${why}.`, file === undefined ? {} : { details: { file } })
 }
 
 interface Found {
@@ -144,6 +144,20 @@ function requireKnown({ repository, point, absorb = [] }: MergeInput, { points, 
   if (strange.length === 0 || below.size === 0) return
   throw new HoldfastError('NOT_FOUND', `Point ${point} in repository "${repository}" does not build on ${strange.join(', ')}.`, {
     remedy: 'Name points that it builds on, or leave out absorb, and it takes over all of them.',
+  })
+}
+
+/** What was named lies below a point that was not, for every disk: nothing would be merged, and that would look like good news. */
+function requireInReach({ point, absorb }: MergeInput, plan: readonly DiskMerge[]): void {
+  if (absorb === undefined || plan.some(({ layers }) => layers.length > 1)) return
+  const below =
+    plan.map(({ rest }) => rest.map(({ manifest }) => manifest.point)).find((ids) => ids.some((id) => absorb.includes(id))) ?? []
+  const named = below.filter((id) => absorb.includes(id))
+  const between = below.slice(0, below.lastIndexOf(named.at(-1) ?? '')).filter((id) => !absorb.includes(id))
+  if (named.length === 0) return
+  const lie = between.length === 1 ? 'lies between and is not named' : 'lie between and are not named'
+  throw new HoldfastError('INVALID_OPTIONS', `Point ${point} is not merged with ${named.join(', ')}: ${between.join(', ')} ${lie}.`, {
+    remedy: 'Name in absorb what lies between as well, or leave out absorb, and it takes over all of them.',
   })
 }
 

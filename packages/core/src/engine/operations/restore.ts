@@ -1,4 +1,4 @@
-import { manifestPath, workloadKey } from '../../model/names.ts'
+import { workloadKey } from '../../model/names.ts'
 import type { RestoreInput } from '../../model/run-input.ts'
 import type { RestoreOutcome } from '../../model/run-outcome.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
@@ -6,17 +6,19 @@ import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import type { RestoreResult } from '../../spec/restore.ts'
 import { createRestoreSource } from '../../transfer/index.ts'
 import { errorText } from '../error-text.ts'
-import { type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
-import { type ChainLink, readChain } from '../points/base-chain.ts'
+import { type EngineParts, providerNamed } from '../parts.ts'
+import { brokenLink, type ChainLink, readChain } from '../points/base-chain.ts'
 import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../points/catalog-view.ts'
 import { readOwnership, requireReadable } from '../points/ownership.ts'
 import { changeFlags, isCurrentNumber, noteVerified } from '../points/point-flags.ts'
-import { readNumber } from '../points/point-folder.ts'
 import type { Attempt } from '../runs/attempt.ts'
 import { deliveredResult, plainResult, type Success } from '../runs/finish.ts'
 import { createRunContext } from '../runs/intents.ts'
 import { parseOptions } from '../runs/requests.ts'
 import { verifiedOnDamage } from './rewriting.ts'
+
+const mendRemedy =
+  'Restore another point: engine.verify({ repository }) tells which are good. It is mended from a second repository, after that verification, by engine.copy({ from: second, repository, workload, points: [point] }); a file put back by hand fits only from a byte-for-byte copy of the folder.'
 
 /** How often the chain is chosen: it changes only when something commits or deletes points meanwhile. */
 const looks = 5
@@ -127,19 +129,14 @@ function noGoodPoint(label: string, points: readonly PointView[]): HoldfastError
 
 /** Which manifest of the chain it is, and what is wrong with it. */
 async function damagedChain(parts: EngineParts, chain: readonly PointView[], options: CallOptions): Promise<HoldfastError> {
-  const remedy =
-    'Restore another point, or put the file back from a copy of the repository. engine.verify({ repository }) tells which points are good.'
-  for (const { current } of chain) {
-    const seen = await readNumber(repositoryNamed(parts, current.repository), current, options)
-    if (seen.state === 'live') continue
-    const path = manifestPath(current.folder, current.number)
-    const why = seen.state === 'damaged' ? seen.error.message : seen.state === 'dead' ? `${path} is empty` : `${path} is gone`
-    const whose = current === chain[0]?.current ? 'cannot be restored' : `cannot be restored: it builds on point ${current.pointId}`
-    return new HoldfastError('POINT_DAMAGED', `Point ${chain[0]?.current.pointId} ${whose}: ${why}`, { remedy, details: { file: path } })
-  }
-  return new HoldfastError('POINT_DAMAGED', `A manifest of point ${chain[0]?.current.pointId} could not be read a moment ago.`, {
-    retryable: true,
-  })
+  const rows = chain.map(({ current }) => current)
+  const pointId = rows[0]?.pointId
+  const broken = await brokenLink(parts, rows, options)
+  if (!broken)
+    return new HoldfastError('POINT_DAMAGED', `A manifest of point ${pointId} could not be read a moment ago.`, { retryable: true })
+  const { link, file, problem } = broken
+  const whose = link === rows[0] ? 'cannot be restored' : `cannot be restored: it builds on point ${link.pointId}`
+  return new HoldfastError('POINT_DAMAGED', `Point ${pointId} ${whose}: ${problem}`, { remedy: mendRemedy, details: { file } })
 }
 
 function sourceOf(parts: EngineParts, attempt: Attempt, input: ResolvedRestore, newest: ChainLink, links: readonly ChainLink[]) {

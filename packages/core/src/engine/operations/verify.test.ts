@@ -27,3 +27,33 @@ it('that follows damage passes over a point that has been deleted since; by hand
   expect(await engine.run({ ...order, key: 'after damage', ifThere: true })).toMatchObject({ points: 2, findings: [] })
   expect(await engine.run({ ...order, points: [gone], key: 'all gone', ifThere: true })).toMatchObject({ points: 0, findings: [] })
 })
+
+it('names the points that read whole and are quarantined still, with the call that lifts it, and no point that builds on damage', async () => {
+  const { engine, ids, spoil } = await chainWorld(3)
+  const [first, second, third] = ids as [string, string, string]
+  const aside = async () =>
+    (await engine.points({ repository: 'main' })).filter(({ flags }) => flags.quarantine !== undefined).map(({ id }) => id)
+  const told: string[] = []
+  engine.on('warning', ({ code, message }) => void (code === 'STILL_QUARANTINED' && told.push(message)))
+  await spoil(second)
+  await engine.verify({ repository: 'main' })
+  expect(await aside()).toEqual([second])
+  await spoil(second)
+  await spoil(third)
+  await engine.verify({ repository: 'main' })
+  expect(told).toEqual([
+    `Read whole, but quarantined since an earlier verification of repository "main": ${second}. If they were mended: engine.liftQuarantine({ repository: 'main', point }) for each.`,
+  ])
+  await spoil(first)
+  await engine.verify({ repository: 'main', mode: 'quick' })
+  await engine.verify({ repository: 'main' })
+  expect(told).toHaveLength(1)
+  await spoil(first)
+  await spoil(third)
+  expect((await engine.verify({ repository: 'main' })).findings).toEqual([])
+  expect(told[1]).toContain(`: ${first}, ${second}, ${third}.`)
+  for (const point of ids) await engine.liftQuarantine({ repository: 'main', point })
+  await engine.verify({ repository: 'main' })
+  expect(told).toHaveLength(2)
+  expect(await aside()).toEqual([])
+})

@@ -40,6 +40,7 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
   const { owner, repositoryId } = await checkRepositoryFile(parts, input.repository, findings, options)
   let checked = 0
   const left = new Set(input.points ?? [])
+  const whole: PointView[] = []
   const workloads: string[] = []
   for await (const workload of parts.store.points.workloads(input.repository, options)) {
     workloads.push(workload)
@@ -56,12 +57,15 @@ export async function verify(parts: EngineParts, attempt: Attempt, input: Verify
       findings.push(...found)
       // What builds on damage is no good point, although its own files are.
       const isSpoiled = found.length === 0 && findings.some(({ affects }) => affects?.includes(point.current.pointId))
-      if (owner === 'us' && !isSpoiled) await flagPoint(parts, attempt, verified.point, found, input.mode, options)
+      if (owner !== 'us' || isSpoiled) continue
+      await flagPoint(parts, attempt, verified.point, found, input.mode, options)
+      if (found.length === 0 && input.mode === 'full') whole.push(verified.point)
     }
   }
   if (left.size > 0 && !input.ifThere) {
     throw new HoldfastError('NOT_FOUND', `There is no point ${[...left].join(', ')} in repository "${input.repository}".`)
   }
+  tellStillQuarantined(attempt, input, whole)
   if (checked === 0 && !input.ifThere) tellNothingVerified(attempt, input, workloads)
   for (const finding of findings) parts.events.emit('point-damaged', { repository: input.repository, ...finding })
   const { bytes } = attempt.meter.snapshot()
@@ -79,6 +83,16 @@ function tellNothingVerified(attempt: Attempt, { repository, workload }: VerifyI
   throw new HoldfastError('NOT_FOUND', message, {
     remedy: `${near === undefined ? 'Check provider and id of the workload.' : `Did you mean ${near}?`} If the catalog was lost: engine.rescan({ repository }).`,
   })
+}
+
+/** Only a person knows whether they were mended, or a disk told the truth this once. */
+function tellStillQuarantined(attempt: Attempt, { repository }: VerifyInput, whole: readonly PointView[]): void {
+  const aside = whole.filter(({ current }) => current.flags.quarantine !== undefined).map(({ current }) => current.pointId)
+  if (aside.length === 0) return
+  attempt.warn(
+    'STILL_QUARANTINED',
+    `Read whole, but quarantined since an earlier verification of repository "${repository}": ${aside.join(', ')}. If they were mended: engine.liftQuarantine({ repository: '${repository}', point }) for each.`,
+  )
 }
 
 /** Whose flags these are. Only into a repository of ours they are written; only of somebody else's the catalog knows no more than its last rescan. */

@@ -1,7 +1,7 @@
 import { planChain } from '../../chain/plan-chain.ts'
 import { diskEntriesOf } from '../../model/disk-entries.ts'
 import type { DiskItem, Manifest } from '../../model/manifest.ts'
-import { parsePointPath } from '../../model/names.ts'
+import { manifestPath, parsePointPath } from '../../model/names.ts'
 import type { BackupInput } from '../../model/run-input.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import type { Catalog, ManifestRef } from '../../spec/store.ts'
@@ -71,6 +71,22 @@ export async function readChain(
     links.push({ reference, manifest: seen.manifest })
   }
   return links
+}
+
+/** The first manifest of a chain that is no live one, and why in words that name its file; undefined: all of them are. */
+export async function brokenLink<Reference extends ManifestRef>(
+  parts: EngineParts,
+  chain: readonly Reference[],
+  options: CallOptions,
+): Promise<{ readonly link: Reference; readonly file: string; readonly problem: string } | undefined> {
+  for (const link of chain) {
+    const seen = await readNumber(repositoryNamed(parts, link.repository), link, options)
+    if (seen.state === 'live') continue
+    const file = manifestPath(link.folder, link.number)
+    const problem = seen.state === 'damaged' ? seen.error.message : seen.state === 'dead' ? `${file} is empty` : `${file} is gone`
+    return { link, file, problem }
+  }
+  return undefined
 }
 
 /** For each disk of the base: its newest file, and all cluster sums down to its full, newest first. */

@@ -49,7 +49,10 @@ export async function removeDeadFiles(
   const live = newest !== undefined
   if (dead.length === 0) return { live, ...nothingDeleted }
   await repository.sync(where.folder, options)
-  const aliases = aliasesOf(newest, named)
+  // What no dead number has is named, or being written (rule targets-stay).
+  const isDead = (path: string) => dead.some((number) => path.startsWith(`${where.folder}/${number}/`))
+  const staying = view.files.map(({ path }) => path).filter((path) => !isDead(path))
+  const aliases = aliasesOf(newest, new Set([...named, ...staying]))
   let deletedBytes = 0
   const stillNamed = new Set<number>()
   // First, and in the place of the file: a program that follows a child's backing name finds one of the two at any time.
@@ -82,14 +85,13 @@ async function makeAlias(repository: Repository, path: string, target: string, o
   }
 }
 
-/** Old names of disks that were merged, with the file that holds each disk now; not those that an older number still needs. */
-function aliasesOf(newest: Manifest | undefined, named: ReadonlySet<string>): ReadonlyMap<string, string> {
+/** Old names of disks that were written anew, with the file that holds each disk now; not those of files that stay. */
+function aliasesOf(newest: Manifest | undefined, staying: ReadonlySet<string>): ReadonlyMap<string, string> {
   const aliases = new Map<string, string>()
   for (const item of newest?.items ?? []) {
-    if (item.type !== 'disk') continue
     for (const old of item.replaces ?? []) {
       const path = `${newest?.folder}/${old}`
-      if (!named.has(path)) aliases.set(path, `${newest?.folder}/${item.file.path}`)
+      if (!staying.has(path)) aliases.set(path, `${newest?.folder}/${item.file.path}`)
     }
   }
   return aliases

@@ -96,6 +96,8 @@ export async function decideNumber(repository: Repository, reference: ManifestRe
 export interface Survey {
   /** The point, if it is there: the valid manifest with the highest number. */
   readonly committed?: { readonly reference: ManifestRef; readonly manifest: Manifest }
+  /** A manifest of the folder cannot be read: what its number held is not known. */
+  readonly hasDamaged: boolean
   /** The first number above all that were ever seen, its manifest proven absent. Above the highest there is when all are taken: nobody may aim at that. */
   readonly next: number
 }
@@ -113,12 +115,14 @@ export async function surveyFolder(
   const { highest } = await viewFolder(repository, where.folder, options)
   const last = Math.max(highest, known)
   let committed: Survey['committed']
+  let hasDamaged = false
   let next = 1
   for (; next <= highestNumber; next++) {
     const reference = { ...where, number: next }
     const seen = await readNumber(repository, reference, options)
     if (seen.state === 'live') committed = { reference, manifest: seen.manifest }
+    if (seen.state === 'damaged') hasDamaged = true
     if (seen.state === 'absent' && next > last) break
   }
-  return { next, ...(committed && { committed }) }
+  return { next, hasDamaged, ...(committed && { committed }) }
 }
