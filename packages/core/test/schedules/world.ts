@@ -362,10 +362,12 @@ function noteTarget(world: World, { target }: { readonly target?: ManifestRef | 
   if (bytes && bytes.length > 0) world.coverage.add('commit found by probe')
 }
 
-/** A point id may be used again after its point was deleted, so what it holds is noted now. */
+/** A point id may be used again after its point was deleted, also while a copy of the old one lies elsewhere, so what it holds is noted now. */
 function noteRestored(world: World, run: Run): void {
   const { point } = run.result as { readonly point: string }
-  for (const manifest of sitesOf(world).flatMap(({ ledger }) => [...ledger.current().values()]))
+  const { repository } = run.input as { readonly repository: string }
+  const ledger = sitesOf(world).find(({ name }) => name === repository)?.ledger
+  for (const manifest of ledger?.current().values() ?? [])
     if (manifest.point === point) world.restored.set(run.key, (manifest.description as { readonly digest: string }).digest)
 }
 
