@@ -36,8 +36,8 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
   const prune = { operation: 'prune', retention: true, replaced: true } as const
   for (const { name } of sitesOf(world)) await finish(world, engine.run({ ...prune, key: `last/${name}`, repository: name }), 'deleting')
   for (const { name } of sitesOf(world)) await finish(world, engine.rescan({ repository: name }), 'rescan')
-  // Twice, because what waited for another try may delete something only now.
-  for (let round = 0; round < 2; round++) {
+  // More than once, because what waited for another try may delete something only now.
+  for (let round = 0; round < 2 || (round < 4 && sitesOf(world).some(hasDeadNumbers)); round++) {
     traffic.pass(2 * graceMs + 1)
     await quiet()
     await finish(world, engine.recover(), 'recover')
@@ -48,6 +48,9 @@ export async function comeToRest(world: World, orders: Orders, everythingDies: (
   if (world.violation === undefined) restCheck(world, orders, afterDisaster)
   for (const site of sitesOf(world)) if (world.violation === undefined) await prove(world, node, site)
 }
+
+const hasDeadNumbers = ({ repository }: Site): boolean =>
+  [...repository.snapshot()].some(([path, bytes]) => bytes.length === 0 && parsedPath(path).kind === 'manifest')
 
 /** Goes on in time until the promise is settled. */
 async function finish<Result>(world: World, promise: PromiseLike<Result>, what: string): Promise<Result | undefined> {

@@ -75,15 +75,12 @@ export async function copy(parts: EngineParts, attempt: Attempt, input: CopyInpu
   return success
 }
 
-/** What a plan wanted copied has been deleted since, all of it. A person who asks for a copy of nothing has mistyped. */
-async function isGoneMeanwhile(
-  parts: EngineParts,
-  { run }: Attempt,
-  { from, workload, points }: CopyInput,
-  options: CallOptions,
-): Promise<boolean> {
-  if (run.planId === undefined || points !== undefined) return false
-  return pointsOf(await parts.store.points.catalog(from, workloadKey(workload), options)).length === 0
+/** What a plan wanted copied may have been deleted since. A person who asks for a copy of nothing has mistyped. */
+const isPlanned = ({ run }: Attempt, { points }: CopyInput): boolean => run.planId !== undefined && points === undefined
+
+async function isGoneMeanwhile(parts: EngineParts, attempt: Attempt, input: CopyInput, options: CallOptions): Promise<boolean> {
+  if (!isPlanned(attempt, input)) return false
+  return pointsOf(await parts.store.points.catalog(input.from, workloadKey(input.workload), options)).length === 0
 }
 
 /** Saves target and reads. What was condemned or has come since it was looked up is looked up again. */
@@ -98,6 +95,7 @@ async function aimAtCopy(
   for (let look = 1; ; look++) {
     const source = pointsOf(await parts.store.points.catalog(input.from, workload, options))
     const catalog = await parts.store.points.catalog(input.repository, workload, options)
+    if (source.length === 0 && isPlanned(attempt, input)) return { success: nothingToDo(input) }
     if (source.length === 0 && catalog.points.length === 0)
       throw new HoldfastError('NOT_FOUND', `There is no point of ${workload} in repository "${input.from}".`, {
         remedy: `List the points with engine.points({ repository: "${input.from}" }); of a repository that another catalog owns, rescan first.`,
