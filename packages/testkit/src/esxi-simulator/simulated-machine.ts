@@ -1,6 +1,7 @@
 import type { SimulatedObject, SimulatedWorld } from './simulated-world.ts'
 import { element, field, reference, type TypedValues, type XmlValue } from './soap-answer.ts'
 
+/** Whether a machine runs, as the API says it. */
 export type PowerState = 'poweredOn' | 'poweredOff' | 'suspended'
 
 /** What a simulated machine is made of. */
@@ -23,6 +24,7 @@ export interface SimulatedSnapshot {
   readonly children: SimulatedSnapshot[]
 }
 
+/** A machine of a simulated host; a test may change its power state. */
 export interface SimulatedMachine extends SimulatedObject {
   readonly name: string
   powerState: PowerState

@@ -44,6 +44,7 @@ export function typedValues({ xsi, xsd }: PrefixStyle) {
     fault: ({ fault, fields = '' }: SimulatedFault) => typed(fault, fields),
   }
 }
+/** Makes values for slots that may hold anything. */
 export type TypedValues = ReturnType<typeof typedValues>
 
 const envelope = ({ xsi, xsd }: PrefixStyle, body: string): string =>
