@@ -41,7 +41,7 @@ async function site() {
       logger: recordingLogger(),
       system: 'one',
       retry: { maxFailures: 1 },
-      leaseMs: 10_000,
+      leaseMs: 300,
     })
     engines.push(engine)
     await engine.start()
