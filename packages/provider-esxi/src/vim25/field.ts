@@ -1,4 +1,5 @@
-import { type DataTypeEntry, type DataTypeName, dataTypes } from './data-types.ts'
+import { type DataTypeName, dataTypes } from './data-types.ts'
+import type { DataTypeEntry } from './schema/schema-entry.ts'
 
 /** A field as `dataTypes` writes it, taken apart. */
 export interface Field {

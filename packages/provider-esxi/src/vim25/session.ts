@@ -1,6 +1,7 @@
 import { type CallOptions, type Clock, HoldfastError, throwIfAborted, withDeadline } from '@holdfast/core/spec'
 import { isFault } from './faults.ts'
-import { type MethodEntry, methods } from './methods.ts'
+import { methods } from './methods.ts'
+import type { MethodEntry } from './schema/schema-entry.ts'
 import type { SoapCall, SoapClient } from './soap-client.ts'
 import type { Data, MoRef } from './values.ts'
 

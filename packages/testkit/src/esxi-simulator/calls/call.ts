@@ -1,0 +1,70 @@
+import type { createCollector } from '../simulated-collector.ts'
+import type { SimulatedMachine } from '../simulated-machine.ts'
+import { startTask, type TaskWork } from '../simulated-tasks.ts'
+import type { SimulatedWorld } from '../simulated-world.ts'
+import { type PrefixStyle, reference, type SimulatedFault } from '../soap-answer.ts'
+import { parameter, type SoapRequest } from '../soap-request.ts'
+
+type Collector = ReturnType<typeof createCollector>
+
+/** What belongs to a session, and goes with it. */
+export interface SimulatedSession {
+  readonly ended: AbortController
+  readonly collectors: Map<string, Collector>
+  /** Which collector each filter is of. */
+  readonly filters: Map<string, Collector>
+  /** Types of objects that each view shows. */
+  readonly views: Map<string, readonly string[]>
+  /** What is left to tell of long lists, by token. */
+  readonly pages: Map<string, readonly string[]>
+}
+
+/** A simulated host behind its calls. */
+export interface Host {
+  readonly world: SimulatedWorld
+  readonly machines: readonly SimulatedMachine[]
+  readonly style: PrefixStyle
+  readonly apiType: 'HostAgent' | 'VirtualCenter'
+  readonly user: string
+  readonly password: string
+  readonly sessions: Map<string, SimulatedSession>
+  readonly refusals: { readonly method: string; readonly fault: SimulatedFault }[]
+}
+
+export interface Refusal {
+  readonly refused: SimulatedFault
+}
+
+/** A call with the session it claims to belong to. */
+export interface Call extends SoapRequest {
+  readonly session: string | undefined
+  /** Aborts when the caller has gone. */
+  readonly signal: AbortSignal
+}
+
+export interface Given {
+  readonly content: string
+  /** A session that was opened. */
+  readonly session?: string
+}
+
+/** Answers a call of somebody who has logged in. */
+export type Handler = (host: Host, call: Call, session: SimulatedSession) => Given | Refusal | Promise<Given | Refusal>
+
+export const refused = (fault: string, message: string, fields = ''): Refusal => ({ refused: { fault, message, fields } })
+export const returned = (content: string): Given => ({ content })
+export const nothing = returned('')
+export const textOf = (call: Call, name: string): string => parameter(call, name)?.text ?? ''
+export const gone = (call: Call): Refusal =>
+  refused(
+    'ManagedObjectNotFound',
+    `The object '${call.self.type}:${call.self.value}' has already been deleted or has not been completely created`,
+    reference('obj', call.self.type, call.self.value),
+  )
+
+export const machineOf = ({ machines }: Host, call: Call): SimulatedMachine | undefined =>
+  machines.find(({ value }) => value === call.self.value)
+
+export function task(host: Host, entity: SimulatedMachine, work: TaskWork): Given {
+  return returned(reference('returnval', 'Task', startTask(host.world, host.style, entity, work).value))
+}

@@ -1,0 +1,29 @@
+import { createCollector } from '../simulated-collector.ts'
+import { field } from '../soap-answer.ts'
+import { type Call, type Given, type Handler, type Host, nothing, type Refusal, refused, returned, textOf } from './call.ts'
+
+/** Opens a session. */
+export function login(host: Host, call: Call): Given | Refusal {
+  if (textOf(call, 'userName') !== host.user || textOf(call, 'password') !== host.password)
+    return refused('InvalidLogin', 'Cannot complete login due to an incorrect user name or password.')
+  const session = host.world.next('session')
+  const main = createCollector(host.world, host.style)
+  host.sessions.set(session, {
+    ended: new AbortController(),
+    collectors: new Map([['collector', main]]),
+    filters: new Map(),
+    views: new Map(),
+    pages: new Map(),
+  })
+  const now = field('loginTime', '2026-01-01T00:00:00Z') + field('lastActiveTime', '2026-01-01T00:00:00Z')
+  return { ...returned(`<returnval>${field('key', session)}${field('userName', host.user)}${now}</returnval>`), session }
+}
+
+export const sessionCalls: { readonly [method: string]: Handler } = {
+  CurrentTime: () => returned(field('returnval', '2026-01-01T00:00:00Z')),
+  Logout(host, call, session) {
+    session.ended.abort()
+    host.sessions.delete(call.session ?? '')
+    return nothing
+  },
+}
