@@ -1,0 +1,39 @@
+import { parseStrict } from '@holdfast/core/spec'
+import * as z from 'zod'
+import { isThumbprint } from './vim25/pinned-agent.ts'
+
+/** Where a host or a vCenter server is, and who logs in. */
+export interface HostOptions {
+  /** Name or address, without a scheme. */
+  readonly host: string
+  /** Default 443. */
+  readonly port?: number
+  readonly user: string
+  /** Kept in memory only: it is in no error, log, event or manifest. */
+  readonly password: string
+  /** SHA-256 (or SHA-1) of its certificate. Absent: the certificate must be valid as everywhere. `readHostCertificate` shows it. */
+  readonly thumbprint?: string
+  /** Milliseconds without a byte after which a transfer of disks fails with STALLED. Default 900,000: a host that looks through empty areas is silent for long. */
+  readonly stallMs?: number
+  /**
+   * Where hosts are reached that a vCenter server names, when their names do not resolve here: `{ 'esx7.lab': '10.0.0.7' }`, or with a port,
+   * `'10.0.0.7:8443'`. Default: by their names.
+   */
+  readonly hostMap?: { readonly [name: string]: string }
+}
+
+const schema = z.strictObject({
+  host: z.string().refine((text) => text !== '' && !/[/@\s]/.test(text), 'expected a host name or an address, without scheme and path'),
+  port: z.int().min(1).max(65_535).default(443),
+  user: z.string().min(1),
+  password: z.string(),
+  thumbprint: z.string().refine(isThumbprint, 'expected a SHA-256 or SHA-1 in hexadecimal').optional(),
+  stallMs: z.int().min(1).default(900_000),
+  hostMap: z.record(z.string(), z.string()).default({}),
+})
+
+/** With all defaults. */
+export type HostSettings = z.infer<typeof schema>
+
+/** @throws INVALID_OPTIONS with the path of the mistake. */
+export const parseHostOptions = (options: HostOptions): HostSettings => parseStrict(schema, options, 'esxi')
