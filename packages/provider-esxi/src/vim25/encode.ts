@@ -1,6 +1,7 @@
 import { fieldOf, fieldsOf, isDataType } from './field.ts'
 import type { MoRef } from './values.ts'
-import { escapeXml } from './xml.ts'
+import { writeXml } from './write-xml.ts'
+import { escapeXml, type XmlElement } from './xml.ts'
 
 /** The prefixes that an envelope of ours declares; the default one is that of vim25. */
 export const xsi = 'http://www.w3.org/2001/XMLSchema-instance'
@@ -47,10 +48,17 @@ function encodeAny(name: string, value: unknown): string {
   throw misfit(name, 'is nothing that can be sent without a type')
 }
 
+/** What a host has sent goes back as it is: the receiver has declared it. */
+function encodeElement(name: string, value: unknown): string {
+  if (!isRecord(value) || !Array.isArray(value.children) || !isRecord(value.namespaces)) throw misfit(name, 'is no element')
+  return writeXml(value as unknown as XmlElement, name)
+}
+
 function encodeOne(name: string, type: string, value: unknown): string {
   if (isDataType(type)) return encodeData(name, type, value)
   if (type === 'ref' || type.startsWith('ref:')) return encodeReference(name, value)
   if (type === 'anyType') return encodeAny(name, value)
+  if (type === 'xml') return encodeElement(name, value)
   const expected = type === 'boolean' ? 'boolean' : type === 'int' || type === 'long' ? 'number' : 'string'
   if (typeof value !== expected || (expected === 'number' && !Number.isSafeInteger(value))) throw misfit(name, `is no ${type}`)
   if (type.includes('|') && !type.split('|').includes(String(value))) throw misfit(name, `is ${String(value)}, not one of ${type}`)

@@ -1,4 +1,5 @@
 import type { DataTypeName, DataTypes } from './data-types.ts'
+import type { XmlElement } from './xml.ts'
 
 /** A reference to something that lives on the host. Its value says nothing by itself and may be used again after the object has gone. */
 export interface MoRef<Type extends string = string> {
@@ -15,6 +16,8 @@ interface Simple {
   /** As the host wrote it: ISO 8601 with an offset. */
   readonly dateTime: string
   readonly anyType: unknown
+  /** As it came: for what is handed back without being understood. */
+  readonly xml: XmlElement
   readonly ref: MoRef
 }
 
