@@ -172,7 +172,7 @@ describe('damaged data', () => {
       1,
       `DAMAGED ${inside(path)}: the cluster at guest offset ${offset} differs from its sum\n` +
         `  disk ${disk.key}, guest offset ${offset} to ${offset + length - 1} (cluster ${cluster})\n` +
-        `  also affects: ${id(made.chain, 1)}, ${id(made.chain, 2)}\n`,
+        `  points that build on it: ${id(made.chain, 1)}, ${id(made.chain, 2)}\n`,
     )
     for (const format of ['qcow2', 'raw']) {
       const into = await target()

@@ -113,7 +113,7 @@ async function verify(
 function findingText({ file, message, disk, affects }: Finding): string {
   const lines = [`DAMAGED ${printable(message.includes(file) ? message : `${file}: ${message}`)}`]
   if (disk !== undefined) lines.push(...diskLines(disk))
-  if (affects !== undefined) lines.push(`also affects: ${affects.join(', ')}`)
+  if (affects !== undefined) lines.push(`points that build on it: ${affects.join(', ')}`)
   return `${lines.join('\n  ')}\n`
 }
 

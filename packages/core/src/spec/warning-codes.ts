@@ -3,6 +3,7 @@
  * (`warning`) and lines of the log; nothing fails because of them. Other providers may note codes of their own.
  */
 export const warningCodes = {
+  ALREADY_THERE: 'A copy of named points leaves out those that the other repository holds already. Verify them there if they may be damaged.',
   BASE_LOST: 'The platform cannot build on the last checkpoint any more: a full backup is made instead.',
   CATALOG_BEHIND: 'A repository holds points that the catalog does not know: they are read again.',
   DATABASE_ROLLED_BACK: 'The database is older than a repository, so it was put back from a copy: all repositories are read again.',

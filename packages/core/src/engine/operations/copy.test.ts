@@ -50,6 +50,24 @@ describe('copy', () => {
     await expectAllGood('offsite')
   })
 
+  it('says of a named point that is there already that it is not copied, and what to do if its files are damaged', async () => {
+    const { engine, ids, workload } = await chainWorld(2)
+    const told: string[] = []
+    engine.on('warning', ({ code, message }) => told.push(`${code} ${message}`))
+    const [first = '', second = ''] = ids
+    const copyNamed = async (points: readonly string[]) => {
+      const made = await engine.copy({ from: 'main', repository: 'offsite', workload, points })
+      await engine.idle()
+      return made
+    }
+    expect(await copyNamed([first])).toMatchObject({ point: first })
+    expect(told).toEqual([])
+    expect(await copyNamed([first, second])).toMatchObject({ point: second })
+    expect(told).toEqual([expect.stringMatching(`^ALREADY_THERE .*${first} already.*verify it there first`)])
+    expect(await copyNamed([first])).toEqual({ repository: 'offsite', stored: 0 })
+    expect(told).toHaveLength(2)
+  })
+
   it('does nothing for a plan when the points have been deleted meanwhile, and says to a person that there are none', async () => {
     const { engine, ids, workload, store } = await chainWorld(1)
     await engine.prune({ repository: 'main', points: ids })

@@ -14,7 +14,7 @@ import type { Catalog, ManifestRef } from '../../spec/store.ts'
 import { layersOf } from '../../transfer/disk-layers.ts'
 import { copyStream, putFile, rewriteDisk, sha256SumsOf } from '../../transfer/index.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
-import { type ChainLink, readChain } from '../points/base-chain.ts'
+import { brokenLink, type ChainLink, readChain } from '../points/base-chain.ts'
 import { chainOf, isGood, type PointView, pointsOf, referenceOf } from '../points/catalog-view.ts'
 import { copyChoices, namedChoices, sequenceThere } from '../points/copy-choices.ts'
 import { requireOwnership, requireRepository } from '../points/ownership.ts'
@@ -136,8 +136,14 @@ async function aimAtCopy(
         former: { isUnknown: hasDamaged || (isBad && !committed), ...(committed && { manifest: committed.manifest }) },
       }
     }
-    if (look >= looks) throw new HoldfastError('POINT_DAMAGED', `${folder} is not copied: a manifest of its chain is not there.`)
+    if (look >= looks) throw await notWhole(parts, pointId, [...chain, ...base], options)
   }
+}
+
+async function notWhole(parts: EngineParts, point: string, chain: readonly ManifestRef[], options: CallOptions): Promise<HoldfastError> {
+  const broken = await brokenLink(parts, chain, options)
+  const why = broken?.problem ?? 'a manifest of its chain could not be read a moment ago'
+  return new HoldfastError('POINT_DAMAGED', `Point ${point} is not copied: ${why}.`, broken ? { details: { file: broken.file } } : {})
 }
 
 /** After a rollback of the database a run that had ended runs again, and would take the point after the one that it copied. */
@@ -173,7 +179,16 @@ async function nextPoint(
       remedy: 'List the points, then name them by their ids.',
     })
   }
+  if (input.turn === 1) tellHeld(attempt, input, there, input.points)
   return input.turn > input.points.length ? undefined : namedChoices(source, there, input.points)[0]
+}
+
+/** Whoever names a point may know of damage that the catalog does not. */
+function tellHeld(attempt: Attempt, { repository }: CopyInput, there: readonly PointView[], points: readonly string[]): void {
+  const held = points.filter((id) => isGood(there, id))
+  if (held.length === 0) return
+  const first = `"${repository}" holds ${held.join(', ')} already, and nothing is known against it, so it is not copied.`
+  attempt.warn('ALREADY_THERE', `${first} If its files are damaged, verify it there first: what is found bad is copied anew.`)
 }
 
 function nothingToDo({ repository }: CopyInput): Success {
