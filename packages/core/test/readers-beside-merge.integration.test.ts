@@ -157,11 +157,15 @@ const allowed = (error: unknown): void => {
 }
 
 describe('beside a merge and a prune that run to their end while it stands still', () => {
-  it.concurrent.each(Object.keys(readings))('%s gets what it was asked for, at whichever read it stood', { timeout: 3_600_000 }, async (name) => {
-    let at = 1
-    let tried = 0
-    for (; await readBeside(name, at); at += isLong || at < 8 ? 1 : at) tried++
-    expect(tried).toBeGreaterThan(1)
-    process.stdout.write(`${name}: stood still at ${tried} of fewer than ${at} reads\n`)
-  })
+  it.concurrent.each(Object.keys(readings))(
+    '%s gets what it was asked for, at whichever read it stood',
+    { timeout: 3_600_000 },
+    async (name) => {
+      let at = 1
+      let tried = 0
+      for (; await readBeside(name, at); at += isLong || at < 8 ? 1 : at) tried++
+      expect(tried).toBeGreaterThan(1)
+      process.stdout.write(`${name}: stood still at ${tried} of fewer than ${at} reads\n`)
+    },
+  )
 })

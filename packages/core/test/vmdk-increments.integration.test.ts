@@ -3,11 +3,21 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { localRepository } from '@holdfast/core'
-import { countingIds, fakeClock, seededRandom, vmdkOf } from '@holdfast/testkit'
+import { createEngine, localRepository, systemClock } from '@holdfast/core'
+import {
+  countingIds,
+  fakeClock,
+  memoryPlatform,
+  memoryRepository,
+  memoryStore,
+  scriptedProvider,
+  seededRandom,
+  vmdkOf,
+} from '@holdfast/testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { describeWithPeer, describeWithPeers } from '../../../scripts/peers/test-peers.ts'
 import type { Manifest } from '../src/model/manifest.ts'
+import type { BackupOutcome } from '../src/model/run-outcome.ts'
 import { bytesOf } from '../src/transfer/chunks.ts'
 import { createBackupSink, createProgressMeter, createScratch } from '../src/transfer/index.ts'
 import { manifestOf, never } from './transfer-fixture.ts'
@@ -116,6 +126,39 @@ describeWithPeers(['root'], 'as root', () => {
       })
       expect((await backUp(root, 'p3', disk, vmdkOf(disk), [], small)).items.length).toBe(1)
     } finally {
+      execFileSync('umount', [small])
+    }
+  })
+
+  it('a scratch folder that is too small for what has changed makes the last try a full, and says why', async () => {
+    const small = join(folder, 'too small')
+    await mkdir(small)
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'none', small])
+    const platform = memoryPlatform({ random: seededRandom(11), clusters: 40 })
+    const engine = await createEngine({
+      name: 'node-a',
+      store: memoryStore({ clock: systemClock, ids: countingIds('s') }),
+      repositories: { main: memoryRepository({ clock: systemClock }) },
+      providers: { p: scriptedProvider(platform, { shape: 'esxiLike', name: 'p' }) },
+      retry: { maxFailures: 1 },
+      scratch: small,
+    })
+    try {
+      const workload = { provider: 'p', id: platform.addMachine('shop') }
+      await engine.start()
+      const backup = async (key: string) =>
+        (await engine.run({ key, operation: 'backup', repository: 'main', workload })) as unknown as BackupOutcome
+      await backup('first')
+      const told: string[] = []
+      engine.on('warning', ({ code, message }) => told.push(`${code} ${message}`))
+      const random = seededRandom(5)
+      for (let writes = 0; writes < 60; writes++) platform.mutate(random)
+      const { items } = await backup('next')
+      const disks = items.filter(({ form, format }) => format === 'qcow2' || (format === 'vmdk' && form === 'kept'))
+      expect(disks.map(({ form }) => form)).toEqual(['kept', 'kept'])
+      expect(told).toEqual([expect.stringMatching(`^BASE_LOST .*${small}`)])
+    } finally {
+      await engine.stop()
       execFileSync('umount', [small])
     }
   })

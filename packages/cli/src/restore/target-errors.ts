@@ -21,6 +21,7 @@ const unfit: Meaning = {
   words: 'the file system there cannot hold it',
   remedy: 'Name a folder on a file system such as ext4, xfs, btrfs or zfs with --into.',
 }
+const gone = { code: 'INVALID_OPTIONS', remedy: 'Look at the path, and name another folder with --into.' } as const
 const meanings: { readonly [errno: string]: Meaning } = {
   ENOSPC: full,
   EDQUOT: { ...full, words: 'the quota of this user is used up' },
@@ -29,7 +30,14 @@ const meanings: { readonly [errno: string]: Meaning } = {
   EROFS: { ...denied, words: 'the file system is mounted read-only', remedy: 'Name a folder that can be written to with --into.' },
   EFBIG: { ...unfit, words: 'the file is too large for the file system there' },
   EINVAL: unfit,
-  ENAMETOOLONG: { ...unfit, words: 'the name is too long for the file system there' },
+  ENAMETOOLONG: {
+    ...unfit,
+    words: 'the name is too long for the file system there',
+    remedy: 'Name a folder with a shorter path with --into.',
+  },
+  ENOENT: { ...gone, words: 'a folder on the way there is missing, or a link leads nowhere' },
+  ENOTDIR: { ...gone, words: 'a part of the path is a file' },
+  ELOOP: { ...gone, words: 'its links lead in a circle' },
   ENOTSUP: unfit,
   EOPNOTSUPP: unfit,
 }

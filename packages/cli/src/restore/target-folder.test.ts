@@ -129,3 +129,17 @@ it('items get the names of their files, without what the repository added, and n
     ['archive', 'folder'],
   ])
 })
+
+it('a path that leads nowhere is told as what it is', async () => {
+  const { folder, repository } = await world()
+  await symlink(join(folder, 'not-there'), join(folder, 'dangling'))
+  await symlink(join(folder, 'loop'), join(folder, 'loop'))
+  await writeFile(join(folder, 'file'), '')
+  const refusals = { dangling: 'leads nowhere', loop: 'in a circle', 'file/below': 'is a file' }
+  for (const [path, words] of Object.entries(refusals))
+    await expect(
+      openTarget(join(folder, path), repository).catch((error: unknown) => {
+        throw targetError(error, path)
+      }),
+    ).rejects.toMatchObject({ code: 'INVALID_OPTIONS', message: expect.stringContaining(words) })
+})

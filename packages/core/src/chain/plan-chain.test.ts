@@ -159,3 +159,14 @@ describe('a full backup on a day', () => {
     expect(decision).toMatchObject({ form: 'full', reason: expect.stringContaining(`and one is made ${text}`) })
   })
 })
+
+it.each([
+  ['every 7 days', { maxIncrementals: 100, fullEvery: 7 * day }],
+  ['on Sunday', { maxIncrementals: 100, fullOn: { weekday: 'sunday', zone: 'UTC' } }],
+] as const)('a last full of a clock that was a year ahead puts off no full that is made %s', (_, policy) => {
+  const points = [point('b', ['a'], { due: first }), point('a', [], { due: first + 365 * day })]
+  expect(planChain(points, { ...options, due: first + day, policy })).toMatchObject({
+    form: 'full',
+    reason: expect.stringContaining('no full backup is known'),
+  })
+})

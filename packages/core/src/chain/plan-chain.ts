@@ -79,9 +79,12 @@ function lastFullDue(alive: readonly ChainPoint[]): number | undefined {
   return undefined
 }
 
+/** No run is made so late that a full is due by so much after it: such a full is of a clock that was ahead, and would put off the next one until then. */
+const aheadMs = 32 * 24 * 60 * 60 * 1000
+
 /** Why a full is due by the clock, if it is. A last full that is not known, or of no time at all, is too old. */
 function dueFull({ fullEvery, fullOn }: ChainPolicy, lastFull: number | undefined, due: number): string | undefined {
-  const last = lastFull === undefined || Number.isNaN(lastFull) ? undefined : lastFull
+  const last = lastFull === undefined || Number.isNaN(lastFull) || lastFull > due + aheadMs ? undefined : lastFull
   const lastText = last === undefined ? 'no full backup is known' : `the last full backup is of ${isoTime(last)}`
   if (fullEvery !== undefined && !(last !== undefined && due - last < fullEvery))
     return `${lastText}, and one is made every ${describeDuration(fullEvery)}`

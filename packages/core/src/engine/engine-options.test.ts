@@ -25,6 +25,9 @@ test('defaults are filled in', () => {
 const wrong: readonly (readonly [string, object, RegExp, RegExp?])[] = [
   ['a misspelt key', { provider: {} }, /^createEngine: provider is not known here; known: .*providers/, /Did you mean "providers"/],
   ['a missing store', { store: undefined }, /store is missing/],
+  ['a lease without an end', { leaseMs: Number.POSITIVE_INFINITY }, /leaseMs is Infinity; expected a whole number of at most/],
+  ['half a run at a time', { concurrency: 0.5 }, /concurrency is 0.5; expected a whole number/],
+  ['half a failure', { retry: { maxFailures: 1.5 } }, /retry.maxFailures is 1.5; expected a whole number/],
   ['a lease of no time', { leaseMs: 0 }, /leaseMs is 0; expected a number above 0/],
   ['a lease that no renewal can keep', { leaseMs: 99 }, /leaseMs is 99; expected at least 100/],
   ['a retry that is no number', { retry: { delayMs: 'soon' } }, /retry\.delayMs is "soon"/],

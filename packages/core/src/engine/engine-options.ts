@@ -28,6 +28,9 @@ const numbers = {
 const clockToleranceMs = hour / 12
 /** Renewed at a third of it: below, one slow write to the disk would lose every run. */
 const shortestLeaseMs = 100
+/** Milliseconds of 100 years: a time after it cannot be reckoned with. */
+const longest = 100 * 365 * 24 * hour
+const wholeNumbers: ReadonlySet<string> = new Set(['concurrency', 'retry.maxFailures'])
 const retryNumbers = { maxFailures: 3, delayMs: 10_000 } as const
 const required = ['name', 'store', 'repositories', 'providers'] as const
 const optional = [
@@ -137,8 +140,11 @@ function badNumbers(options: EngineOptions): readonly OptionsMistake[] {
   return given.flatMap(([path, value]) => {
     if (path === 'leaseMs' && typeof value === 'number' && value > 0 && value < shortestLeaseMs)
       return [{ path, problem: `is ${value}; expected at least ${shortestLeaseMs}, or runs are lost before they are renewed` }]
-    if (value === undefined || (typeof value === 'number' && value > 0)) return []
-    return [{ path, problem: `is ${showValue(value)}; expected a number above 0` }]
+    if (value === undefined) return []
+    if (!(typeof value === 'number' && value > 0)) return [{ path, problem: `is ${showValue(value)}; expected a number above 0` }]
+    if (value > longest || (wholeNumbers.has(path) && !Number.isInteger(value)))
+      return [{ path, problem: `is ${value}; expected a whole number of at most ${longest}` }]
+    return []
   })
 }
 

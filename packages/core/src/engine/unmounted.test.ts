@@ -35,15 +35,16 @@ async function site(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume') {
   const calls = { open: 0, list: 0 }
   const unmountAt: { open?: number; list?: number } = {}
   const mountedOnlyFor: { list?: boolean } = {}
-  const badBlock: { path?: RegExp } = {}
+  const badBlock: { path?: RegExp; errno?: string; from?: number } = {}
   const main: Repository = {
     ...local,
     async open(path, given) {
       if (++calls.open === unmountAt.open) unmount()
       const file = await local.open(path, given)
-      if (!badBlock.path?.test(path)) return file
+      if (!badBlock.path?.test(path) || calls.open < (badBlock.from ?? 0)) return file
+      const { errno = 'EIO' } = badBlock
       const fail = () => {
-        throw new HoldfastError('REPOSITORY_FAILED', 'EIO: i/o error, read')
+        throw new HoldfastError('REPOSITORY_FAILED', `${errno}: cannot read`, { details: { errno } })
       }
       return { ...file, size: file.size, readInto: fail, stream: fail, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() }
     },
@@ -73,7 +74,24 @@ async function site(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume') {
   const unmountAfter = (kind: 'open' | 'list', after: number) => {
     unmountAt[kind] = calls[kind] + after
   }
-  return { engine, platform, store, folder, workload, unmount, mount, unmountAfter, mountedOnlyFor, badBlock, backup, points, common }
+  /** From the next call but `after` on, nothing can be read at all. */
+  const readNothingAfter = (after: number) => Object.assign(badBlock, { path: /./, from: calls.open + after })
+  return {
+    engine,
+    platform,
+    store,
+    folder,
+    workload,
+    readNothingAfter,
+    unmount,
+    mount,
+    unmountAfter,
+    mountedOnlyFor,
+    badBlock,
+    backup,
+    points,
+    common,
+  }
 }
 
 test('a share that is unmounted during a rescan is no proof that its points are gone', async () => {
@@ -156,6 +174,33 @@ test.each([
   badBlock.path = new RegExp(`${newest?.id}.*${pattern.source}`)
   await backup('next')
   expect((await points())[0]?.parents).toEqual([])
+})
+
+test.each(['EMFILE', 'ESTALE', 'ETIMEDOUT', 'ENOMEM'])(
+  '%s while points are verified or built on says nothing of any point',
+  async (errno) => {
+    const { engine, badBlock, backup, points } = await site('ovirtLike')
+    const [newest] = await points()
+    Object.assign(badBlock, { errno, path: new RegExp(`${newest?.id}.*(sums|qcow2|manifest)`) })
+    await expect(engine.verify({ repository: 'main' })).rejects.toMatchObject({
+      code: 'REPOSITORY_FAILED',
+      message: expect.stringContaining(errno),
+    })
+    await expect(backup('next')).rejects.toMatchObject({ code: 'REPOSITORY_FAILED', message: expect.stringContaining(errno) })
+    badBlock.path = /^$/
+    expect((await points()).filter(({ flags }) => flags.quarantine !== undefined)).toEqual([])
+    expect((await engine.verify({ repository: 'main' })).findings).toEqual([])
+    await backup('after')
+    expect((await points())[0]?.parents).toEqual([newest?.id])
+  },
+)
+
+test('a disk of which nothing can be read any more in the middle of a verification says nothing of any point', async () => {
+  const { engine, badBlock, readNothingAfter, points } = await site()
+  readNothingAfter(4)
+  await expect(engine.verify({ repository: 'main' })).rejects.toMatchObject({ code: 'REPOSITORY_FAILED' })
+  badBlock.path = /^$/
+  expect((await points()).filter(({ flags }) => flags.quarantine !== undefined)).toEqual([])
 })
 
 test('one repository under two names is refused', async () => {

@@ -9,7 +9,7 @@ import { judgePoints } from './judge-points.ts'
 import { listFolders, type SeenFolder } from './list-folders.ts'
 import type { OfflineOptions, OfflinePoint, OfflineRepository } from './offline-types.ts'
 import { openPoint } from './open-point.ts'
-import { isMediaError, type ReadFolder, readFolder } from './read-folder.ts'
+import { isUnreadable, type ReadFolder, readFolder } from './read-folder.ts'
 import { verifyPoints } from './verify-points.ts'
 
 /** As many files without a manifest say that this is no repository: somebody's home would otherwise be read to its end. */
@@ -61,7 +61,7 @@ async function readRepositoryFile(
     const bytes = await readSmallFile(repository, repositoryFileName, options)
     return bytes === undefined ? found(noFile) : { file: decodeRepositoryFile(bytes) }
   } catch (error) {
-    if (codeOf(error) !== 'REPOSITORY_DAMAGED' && codeOf(error) !== 'POINT_DAMAGED' && !isMediaError(error)) throw error
+    if (codeOf(error) !== 'REPOSITORY_DAMAGED' && codeOf(error) !== 'POINT_DAMAGED' && !isUnreadable(error)) throw error
     return found((error as Error).message)
   }
 }
@@ -74,7 +74,7 @@ async function foldersOf(repository: Repository, stranger: boolean, { signal }: 
     if (seen.size > 0) return seen
   } catch (error) {
     // A part of it may be closed to us; then it is no repository either.
-    if (!isMediaError(error)) throw error
+    if (!isUnreadable(error)) throw error
   }
   throw notARepository()
 }

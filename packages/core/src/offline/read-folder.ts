@@ -1,3 +1,4 @@
+import { isMediaError } from '../engine/media-errors.ts'
 import { type NumberState, readNumber, readSmallFile } from '../engine/points/point-folder.ts'
 import { decodeFlags, type FlagName } from '../model/flags.ts'
 import { filesOfManifest } from '../model/manifest-files.ts'
@@ -13,17 +14,12 @@ import type { SeenFolder } from './list-folders.ts'
 /** Stands where a catalog has the name of a repository: there is only one here. */
 export const repositoryName = 'repository'
 
-/** What could not be read now, though it is there: of one file of many it is damage. */
-const mediaErrors: ReadonlySet<string> = new Set([
-  'ACCESS_DENIED',
-  'READ_FAILED',
-  'REPOSITORY_FAILED',
-  'REPOSITORY_NOT_WRITABLE',
-  'PATH_OUTSIDE',
-  'TRUNCATED',
-])
+/** What says of one file that it cannot be used, while others can. */
+const closedFiles: ReadonlySet<string> = new Set(['ACCESS_DENIED', 'REPOSITORY_NOT_WRITABLE', 'PATH_OUTSIDE', 'TRUNCATED'])
 
-export const isMediaError = (error: unknown): error is HoldfastError => HoldfastError.isInstance(error) && mediaErrors.has(error.code)
+/** What could not be read now, though it is there: of one file of many it is damage. */
+export const isUnreadable = (error: unknown): error is HoldfastError =>
+  isMediaError(error) || (HoldfastError.isInstance(error) && closedFiles.has(error.code))
 
 /** What the manifests and flags in the folder of a point say. */
 export interface ReadFolder {
@@ -69,7 +65,7 @@ export async function readOrTell(repository: Repository, reference: ManifestRef,
   try {
     return await readNumber(repository, reference, options)
   } catch (error) {
-    if (!isMediaError(error)) throw error
+    if (!isUnreadable(error)) throw error
     return { state: 'damaged', error }
   }
 }
@@ -127,7 +123,7 @@ async function readFlags(
       const bytes = await readSmallFile(repository, flagPath(folder, flag), options)
       if (bytes !== undefined) files[flag] = bytes
     } catch (error) {
-      if (!isMediaError(error) && codeOf(error) !== 'POINT_DAMAGED') throw error
+      if (!isUnreadable(error) && codeOf(error) !== 'POINT_DAMAGED') throw error
       // Counts on the safe side, like one that does not verify.
       files[flag] = new Uint8Array(0)
     }

@@ -11,7 +11,7 @@ import { type ProgressMeter, verifyPoint } from '../transfer/index.ts'
 import type { Judged } from './judge-points.ts'
 import type { OfflinePoint, OfflineVerifyOptions, VerifiedPoint } from './offline-types.ts'
 import { type OfflineReading, readManifest } from './open-point.ts'
-import { isMediaError, readOrTell, repositoryName } from './read-folder.ts'
+import { isUnreadable, readOrTell, repositoryName } from './read-folder.ts'
 
 /** `known`: what was found when the manifests were read; each finding is told with its point, and once. */
 export async function* verifyPoints(
@@ -114,7 +114,7 @@ async function findingsOf(
 
 /** A block that the disk cannot read is damage of this point; a repository that went away says nothing of any point. */
 async function unreadable(reading: OfflineReading, point: OfflinePoint, error: unknown, options: CallOptions): Promise<Finding> {
-  if (!isMediaError(error)) throw error
+  if (!isUnreadable(error)) throw error
   const seen = await readManifest(reading.repository, point, options)
   if (seen instanceof HoldfastError) throw error
   const message = `${error.message}; the rest of this point was not read`

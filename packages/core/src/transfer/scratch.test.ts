@@ -51,6 +51,16 @@ describe('a scratch file', () => {
 })
 
 describe('the scratch folder', () => {
+  it('is made again when it was removed meanwhile: it always looks empty', async () => {
+    const scratch = make()
+    await (await scratch.open())[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true })
+    const file = await scratch.open()
+    await file.write(Buffer.from('here'), 0)
+    expect(readdirSync(folder)).toEqual([])
+    await file[Symbol.asyncDispose]()
+  })
+
   it('loses the names that a process left which died in between, and nothing else', async () => {
     writeFileSync(join(folder, 'holdfast-scratch-left'), '')
     writeFileSync(join(folder, 'of-somebody-else'), 'x')

@@ -47,16 +47,26 @@ export function createScratch({ folder, ids }: { readonly folder: string; readon
     await mkdir(folder, { recursive: true, mode: 0o700 })
     for (const name of await readdir(folder)) if (name.startsWith(prefix)) await removed(join(folder, name))
   }
+  const ready = async () => {
+    prepared ??= prepare()
+    await prepared.catch((error: unknown) => {
+      prepared = undefined
+      throw error
+    })
+  }
+  const create = (path: string) => open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
   return {
     open: () =>
       inFolder(folder, 'make a file', async () => {
-        prepared ??= prepare()
-        await prepared.catch((error: unknown) => {
-          prepared = undefined
-          throw error
-        })
+        await ready()
         const path = join(folder, `${prefix}${ids.next()}`)
-        const file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)
+        const file = await create(path).catch(async (error: unknown) => {
+          // It always looks empty, so whoever tidies up temporary folders may have removed it.
+          if (codeOf(error) !== 'ENOENT') throw error
+          prepared = undefined
+          await ready()
+          return await create(path)
+        })
         await removed(path)
         return scratchFile(file, folder)
       }),
@@ -96,6 +106,11 @@ function scratchFile(file: FileHandle, folder: string): ScratchFile {
   }
 }
 
+/** Whether the scratch folder is what failed: full, gone or unreadable. */
+export function isScratchError(error: unknown): boolean {
+  return HoldfastError.isInstance(error) && Object.hasOwn(Object(error.details), 'scratch')
+}
+
 async function inFolder<T>(folder: string, action: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act()
@@ -106,7 +121,7 @@ async function inFolder<T>(folder: string, action: string, act: () => Promise<T>
     const remedy = remedies[code]
     throw new HoldfastError(code, `cannot ${action} in the scratch folder ${folder}: ${(error as Error).message}`, {
       cause: error,
-      details: { folder, errno },
+      details: { scratch: folder, errno },
       ...(remedy !== undefined && { remedy }),
     })
   }

@@ -2,6 +2,7 @@ import { type BlocksItem, type ByteStream, HoldfastError, type StreamItem } from
 import { seededRandom, tarOf } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { chunked, hangingStream, never, tarItem, transferFixture } from '../../test/transfer-fixture.ts'
+import { vmdkItem } from '../../test/vmdk-points.ts'
 
 const random = seededRandom(7)
 const tar = tarOf(
@@ -179,4 +180,30 @@ describe('an abort', () => {
     expect((await all).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
     expect(opened).toBe(1)
   })
+})
+
+describe('a scratch disk that hangs', () => {
+  it.each(['open', 'write', 'readInto'] as const)(
+    'in %s is STALLED after the time for it, and holds up nobody who ends the backup',
+    async (at) => {
+      const fixture = transferFixture()
+      const hangs = () => new Promise<never>(() => {})
+      let pending: Promise<unknown> = Promise.resolve()
+      const call = (name: string): Promise<unknown> => {
+        if (name !== at) return Promise.resolve()
+        pending = hangs()
+        return pending
+      }
+      const file = {
+        write: () => call('write') as Promise<void>,
+        readInto: () => call('readInto') as Promise<void>,
+        [Symbol.asyncDispose]: async () => void (await pending),
+      }
+      const scratch = { open: async () => (await call('open'), file) }
+      const open = fixture.sink({ stallMs: 5000, scratch })
+      const disk = seededRandom(3).bytes(100_000)
+      await expect(fixture.clock.runUntil(open.sink.stream(vmdkItem(disk)))).rejects.toMatchObject({ code: 'STALLED' })
+      await fixture.clock.runUntil(open[Symbol.asyncDispose]())
+    },
+  )
 })

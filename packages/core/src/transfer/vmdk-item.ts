@@ -4,6 +4,7 @@ import type { Receipt, StreamItem } from '../spec/backup.ts'
 import { HoldfastError } from '../spec/errors.ts'
 import { type BaseDisk, type DiskPlan, storeMapped } from './blocks-item.ts'
 import type { Flow } from './chunks.ts'
+import { openScratch } from './guarded-scratch.ts'
 import { putFile, type Target } from './put-file.ts'
 import { type DiskNames, mergedDigest, withSums } from './put-image.ts'
 import { receiveStream } from './receive-stream.ts'
@@ -22,7 +23,7 @@ export interface SumsOfVmdk extends AsyncDisposable {
 
 /** Makes the sums of a VMDK that is kept as it comes, so that the next point can build on it. */
 export async function sumsOfVmdk({ disk: { size } }: VmdkItem, target: Target, scope: Scope, scratch: Scratch): Promise<SumsOfVmdk> {
-  const space = await scratch.open()
+  const space = await openScratch(scratch, scope)
   const sums = passingSums(size, space)
   return {
     onCluster: (cluster) => scope.race(sums.add(cluster)),
@@ -57,7 +58,7 @@ export async function storeVmdkIncrement(
 ): Promise<StoredIncrement> {
   const { disk } = item
   const { base } = plan
-  const space = await scratch.open()
+  const space = await openScratch(scratch, scope)
   try {
     const { receipt, blocks, digest } = await withSums(base.sums, target, scope, async (_, files) => {
       const changes = passingChanges({ size: disk.size, base: files, space, signal: scope.signal })

@@ -1,12 +1,12 @@
 import type { Manifest } from '../../model/manifest.ts'
-import { isoTime, manifestPath, pointFolder, pointOf, workloadFolder } from '../../model/names.ts'
+import { isoTime, manifestPath, pointFolder, pointOf, workloadFolder, workloadKey } from '../../model/names.ts'
 import type { BackupInput } from '../../model/run-input.ts'
 import type { BackupResult, Base } from '../../spec/backup.ts'
 import type { CallOptions } from '../../spec/blocks.ts'
 import { codeOf, HoldfastError } from '../../spec/errors.ts'
 import type { ManifestRef } from '../../spec/store.ts'
 import type { Workload } from '../../spec/workload.ts'
-import { createBackupSink, type StoredItems } from '../../transfer/index.ts'
+import { createBackupSink, isScratchError, type StoredItems } from '../../transfer/index.ts'
 import { softwareName, softwareVersion } from '../../version.ts'
 import { errorText } from '../error-text.ts'
 import { isMediaError } from '../media-errors.ts'
@@ -53,7 +53,7 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
   try {
     return await backUpOnce(parts, attempt, { ...ground, number: survey.next }, base)
   } catch (error) {
-    const lost = codeOf(error) === 'BASE_LOST' || (lastTry && isMediaError(error))
+    const lost = codeOf(error) === 'BASE_LOST' || (lastTry && (isMediaError(error) || isScratchError(error)))
     if (!lost || !base.chain) throw error
     // The platform cannot build on its checkpoint, or the base cannot be read: the number is given up and the same attempt makes a full. It costs no failure.
     if (await settle(parts, attempt)) return undefined
@@ -173,6 +173,7 @@ async function backUpOnce(
     const result = await provider.backup(request, backupSink.sink, context)
     return { result, stored: await backupSink.finish(options) }
   })
+  await requireSoundStill(parts, ground, base, options)
   await attempt.changeIntents((intents) => intents.map((each) => (kept.has(each.id) ? { ...each, kept: true } : each)), options)
   return await commit(
     parts,
@@ -180,6 +181,15 @@ async function backUpOnce(
     target,
     describe(parts, attempt, { ground, base, target, providerKind: provider.kind, result, stored }),
   )
+}
+
+/** What was found bad while it was built on would make a point that is bad from its birth. @throws BASE_LOST */
+async function requireSoundStill(parts: EngineParts, { input }: Ground, { chain = [] }: BaseChain, options: CallOptions): Promise<void> {
+  if (chain.length === 0) return
+  const { points } = await parts.store.points.catalog(input.repository, workloadKey(input.workload), options)
+  const ids = new Set(chain.map(({ manifest }) => manifest.point))
+  const bad = points.find(({ pointId, flags }) => ids.has(pointId) && flags.quarantine !== undefined)
+  if (bad) throw new HoldfastError('BASE_LOST', `${bad.pointId}, which it builds on, was quarantined meanwhile`)
 }
 
 interface Made {

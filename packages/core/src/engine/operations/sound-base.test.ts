@@ -11,6 +11,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { hastyClock } from '../../../test/damage/damage-world.ts'
 import type { BackupOutcome } from '../../model/run-outcome.ts'
 import { bytesOf } from '../../spec/helpers/bytes.ts'
+import type { Provider } from '../../spec/provider.ts'
 import { createEngine } from '../create-engine.ts'
 
 const options = { signal: new AbortController().signal }
@@ -20,11 +21,23 @@ async function world(shape: ProviderShape) {
   const clock = hastyClock
   const platform = memoryPlatform({ random: seededRandom(11), clusters: 12 })
   const repository = memoryRepository({ clock })
+  const scripted = scriptedProvider(platform, { shape, name: 'p' })
+  const meanwhile: { act?: () => Promise<unknown> } = {}
+  const provider: Provider = {
+    ...scripted,
+    async backup(request, sink, run) {
+      const result = await scripted.backup(request, sink, run)
+      const { act } = meanwhile
+      delete meanwhile.act
+      await act?.()
+      return result
+    },
+  }
   const engine = await createEngine({
     name: 'node-a',
     store: memoryStore({ clock, ids: countingIds('s') }),
     repositories: { main: repository },
-    providers: { p: scriptedProvider(platform, { shape, name: 'p' }) },
+    providers: { p: provider },
     clock,
     ids: countingIds('e'),
     retry: { maxFailures: 3 },
@@ -65,7 +78,7 @@ async function world(shape: ProviderShape) {
     }
     return platform.digest(made) === digests.get(point)
   }
-  return { engine, repository, base, child, sums, backup, read, put, restores }
+  return { engine, repository, meanwhile, workload, base, child, sums, backup, read, put, restores }
 }
 
 const damages: { readonly [how: string]: (bytes: Buffer) => Buffer | undefined } = {
@@ -102,3 +115,24 @@ test.each(cases)(
     for (const { point } of [full, next]) expect(await restores(point)).toBe(true)
   },
 )
+
+test('what is found damaged while a backup builds on it is no base any more: a full is made in the same run', async () => {
+  const { engine, repository, meanwhile, workload, base, child, backup, read, put, restores } = await world('ovirtLike')
+  const [disk = ''] = (await Array.fromAsync(repository.list('', options)))
+    .map(({ path }) => path)
+    .filter((path) => path.includes(base.point) && path.endsWith('.qcow2'))
+  const rotten = await read(disk)
+  rotten[rotten.length - 1] = (rotten.at(-1) ?? 0) ^ 1
+  meanwhile.act = async () => {
+    await put(disk, rotten)
+    const { findings } = await engine.verify({ repository: 'main', workload, points: [base.point, child.point] })
+    expect(findings.map(({ point }) => point)).toEqual([base.point])
+  }
+  const made = await backup()
+  expect(made.items.map(({ form, reason }) => [form, reason])).toEqual(
+    made.items.map(() => ['full', expect.stringContaining('was quarantined meanwhile')]),
+  )
+  await engine.idle()
+  expect((await engine.points({ repository: 'main' }))[0]).toMatchObject({ id: made.point, parents: [] })
+  expect(await restores(made.point)).toBe(true)
+})

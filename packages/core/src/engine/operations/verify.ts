@@ -14,7 +14,7 @@ import { outboxEvent } from '../notices/notices.ts'
 import { type EngineParts, repositoryNamed } from '../parts.ts'
 import type { ChainLink } from '../points/base-chain.ts'
 import { chainOf, lineageOf, type PointView, pointsOf, referenceOf, sameReference } from '../points/catalog-view.ts'
-import { readOwnership, requireStillThere } from '../points/ownership.ts'
+import { readOwnership, refuseUnmounted, requireStillThere } from '../points/ownership.ts'
 import { changeFlags, noteVerified, readPointFlags } from '../points/point-flags.ts'
 import { readNumber } from '../points/point-folder.ts'
 import { quickCheck } from '../points/quick-check.ts'
@@ -177,7 +177,9 @@ async function verifyTwice(parts: EngineParts, attempt: Attempt, what: Held, opt
     return await verifyOne(parts, attempt, what, options)
   } catch (error) {
     if (!isMediaError(error)) throw error
-    const { pointId, folder, number } = what.point.current
+    const { pointId, repository, folder, number } = what.point.current
+    // A storage of which nothing can be read says nothing of any point.
+    if (what.owner !== 'unknown') await refuseUnmounted(parts, repository, options)
     return [{ point: pointId, file: manifestPath(folder, number), message: `${error.message}; the rest of this point was not read` }]
   }
 }
