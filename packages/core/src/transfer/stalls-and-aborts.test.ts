@@ -199,11 +199,11 @@ describe('a scratch disk that hangs', () => {
         readInto: () => call('readInto') as Promise<void>,
         [Symbol.asyncDispose]: async () => void (await pending),
       }
-      const scratch = { open: async () => (await call('open'), file) }
+      const scratch = { open: async () => call('open').then(() => file) }
       const open = fixture.sink({ stallMs: 5000, scratch })
       const disk = seededRandom(3).bytes(100_000)
       await expect(fixture.clock.runUntil(open.sink.stream(vmdkItem(disk)))).rejects.toMatchObject({ code: 'STALLED' })
-      await fixture.clock.runUntil(open[Symbol.asyncDispose]())
+      await fixture.clock.runUntil(Promise.resolve(open[Symbol.asyncDispose]()))
     },
   )
 })

@@ -118,9 +118,9 @@ test.each(cases)(
 
 test('what is found damaged while a backup builds on it is no base any more: a full is made in the same run', async () => {
   const { engine, repository, meanwhile, workload, base, child, backup, read, put, restores } = await world('ovirtLike')
-  const [disk = ''] = (await Array.fromAsync(repository.list('', options)))
-    .map(({ path }) => path)
-    .filter((path) => path.includes(base.point) && path.endsWith('.qcow2'))
+  const disks: string[] = []
+  for await (const { path } of repository.list('', options)) if (path.includes(base.point) && path.endsWith('.qcow2')) disks.push(path)
+  const [disk = ''] = disks
   const rotten = await read(disk)
   rotten[rotten.length - 1] = (rotten.at(-1) ?? 0) ^ 1
   meanwhile.act = async () => {
