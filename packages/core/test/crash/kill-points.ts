@@ -9,8 +9,10 @@ import { stateOf, type WorldState } from './world-state.ts'
 export const harness = crashHarness()
 export const seed = Number(process.env.HOLDFAST_SEED ?? 1)
 export const isLong = process.env.HOLDFAST_LONG === '1'
-/** One point to look at again. */
-const only = process.env.HOLDFAST_CRASH_POINT
+/** Points to look at again, separated by commas. */
+const only = process.env.HOLDFAST_CRASH_POINT?.split(',')
+/** In a long run: how many points, in their order, an earlier run has tried already. */
+const tried = Number(process.env.HOLDFAST_CRASH_FROM ?? 0)
 /** How many points of each operation, instead of the number that the test has. */
 const sample = process.env.HOLDFAST_CRASH_SAMPLE
 
@@ -56,8 +58,8 @@ export function countsOf(points: readonly string[]): string {
 
 /** All points in a long run; otherwise as many as told, of every seam, by seed. */
 export function chosenPoints(points: readonly string[], count: number): readonly string[] {
-  if (only !== undefined) return points.filter((point) => point === only)
-  if (isLong) return points
+  if (only !== undefined) return points.filter((point) => only.includes(point))
+  if (isLong) return points.slice(tried)
   const wanted = Math.min(Number(sample ?? count), points.length)
   const random = seededRandom(seed)
   const piles = [...Map.groupBy(points, seamOf).values()].map((pile) => [...pile])

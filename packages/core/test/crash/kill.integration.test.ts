@@ -7,7 +7,8 @@ import { chosenPoints, countsOf, harness, prepare, seed, tryAll } from './kill-p
 import { type CrashCase, crashCases } from './world.ts'
 
 const sample = 10
-const hour = 3_600_000
+/** All points of a long run, also on a machine that does much else. */
+const longest = 6 * 3_600_000
 let base: string
 beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), 'holdfast-kill-'))
@@ -25,7 +26,7 @@ describe('a merge that is killed at the positions at which others lose every poi
   const crashCase = crashCases.find(({ name }) => name === 'merge') as CrashCase
   it.each(Object.entries(worstPoints))(
     '%s: every point is there, before anything heals and after',
-    { timeout: hour },
+    { timeout: longest },
     async (position, isIt) => {
       await mkdir(join(base, position.replaceAll(' ', '-')))
       const { facts, before, points, script, argumentsIn, copy } = await prepare(join(base, position.replaceAll(' ', '-')), crashCase)
@@ -43,7 +44,7 @@ describe('a merge that is killed at the positions at which others lose every poi
 
 describe(`a process that is killed (HOLDFAST_SEED=${seed})`, () => {
   for (const crashCase of crashCases) {
-    it(`${crashCase.name}: one recovery makes it good, wherever it died`, { timeout: hour }, async () => {
+    it(`${crashCase.name}: one recovery makes it good, wherever it died`, { timeout: longest }, async () => {
       const { facts, before, points, script, argumentsIn, copy } = await prepare(base, crashCase)
       const chosen = chosenPoints(points, sample)
       let reached = 0
