@@ -85,6 +85,26 @@ test('a backup by key: asked twice, it is made once', async () => {
   expect(await engine.points({ repository: 'main' })).toHaveLength(1)
 })
 
+test('what backups have saved, in sums and one by one', async () => {
+  await start({ disks: diskFiles({ folder: join(root, 'disks') }) })
+  await twoPoints()
+  // #region savings
+  const { total, byForm, kept, newest } = await engine.savings({ plan: 'nightly' })
+  print(`${total.runs} backups: ${formatBytes(total.bytes.provisioned)} of disks, stored as ${formatBytes(total.bytes.stored)}`)
+  for (const { form, runs, bytes } of byForm)
+    print(`${runs} as ${form}: ${formatBytes(bytes.transferred)} read, ${formatBytes(bytes.stored)} stored`)
+  for (const { repository, points, stored } of kept) print(`now in ${repository}: ${points} points, ${formatBytes(stored)}`)
+  if (newest) print(`the newest, ${newest.point}: ${formatBytes(newest.bytes.stored)}`)
+  // #endregion savings
+  expect(printed).toEqual([
+    expect.stringMatching(/^2 backups: 2 MiB of disks, stored as \d/),
+    expect.stringMatching(/^1 as qcow2: \d.* read, \d.* stored$/),
+    expect.stringMatching(/^1 as qcow2 incremental: \d.* read, \d.* stored$/),
+    expect.stringMatching(/^now in main: 2 points, \d/),
+    expect.stringMatching(/^the newest, \d{8}T\d{6}Z-[0-9a-f]{16}: \d/),
+  ])
+})
+
 test('points are listed, pinned, held and let go; what is needed is not deleted, and the error says why', async () => {
   await start({ disks: diskFiles({ folder: join(root, 'disks') }) })
   const [first, second] = await twoPoints()

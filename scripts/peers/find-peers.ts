@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { findProgram } from './debian-packages.ts'
 import { pingEngine } from './engine-request.ts'
+import { findGovmomi } from './govmomi-build.ts'
 import { type PeersFile, peerLocations } from './locations.ts'
 
 /** What a test needs to know to use a peer. */
@@ -17,6 +18,8 @@ export interface PeerFacts {
   python3: { path: string }
   /** A mail server that a test starts by itself, see smtp-server.ts: the Python that has aiosmtpd, and what makes a certificate. */
   smtp: { python: string; openssl: string }
+  /** A simulated ESXi host or vCenter server that a test starts by itself, see govmomi-host.ts, and the client of the same maker. */
+  govmomi: { host: string; govc: string }
 }
 
 export type PeerName = keyof PeerFacts
@@ -42,6 +45,7 @@ async function lookUp(): Promise<FoundPeers> {
     curl: findTool('curl'),
     python3: findTool('python3'),
     smtp: findSmtp(),
+    govmomi: findGovmomiPrograms(),
   }
 }
 
@@ -71,6 +75,11 @@ function findSmtp(): FoundPeer<'smtp'> {
   if (openssl === undefined) return { missing: 'openssl is not in the PATH' }
   const python = /^#!\s*(\S+)/.exec(readFileSync(program, 'utf8'))?.[1]
   return python === undefined ? { missing: `${program} does not say which Python it is for` } : { facts: { python, openssl } }
+}
+
+function findGovmomiPrograms(): FoundPeer<'govmomi'> {
+  const found = findGovmomi(peerLocations())
+  return 'missing' in found ? found : { facts: found }
 }
 
 function findTool(name: 'tar' | 'zstd' | 'curl' | 'python3'): { facts: { path: string } } | { missing: string } {

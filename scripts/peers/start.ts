@@ -4,6 +4,7 @@ import { importBusybox } from './busybox-image.ts'
 import { installPackages } from './debian-packages.ts'
 import { isRunning, startEngine, stopEngine } from './docker-engine.ts'
 import { engineRequest, pingEngine } from './engine-request.ts'
+import { buildGovmomi } from './govmomi-build.ts'
 import { busyboxImage, type PeerLocations, type PeersFile, peerLocations } from './locations.ts'
 import { unmountBelow } from './mounts.ts'
 
@@ -14,6 +15,7 @@ async function main(): Promise<void> {
   const places = peerLocations()
   const installed = installPackages()
   say(installed.length === 0 ? 'packages   all there' : `packages   installed ${installed.join(', ')}`)
+  say(`govmomi    ${buildGovmomi(places)}`)
   if (process.getuid?.() !== 0)
     throw new Error('The Docker engine of the tests runs as root only: run this as root, or run the tests without it.')
   mkdirSync(places.folder, { recursive: true })

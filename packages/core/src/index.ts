@@ -1,6 +1,16 @@
 // What applications import; contracts for plug-ins are in @holdfast/core/spec. First the engine, what it is made of and what it tells.
 
-export type { Engine, EngineOptions, PointChoice, PointFlags, PointInfo, RestoreOptions, RunOrder } from './engine/engine.ts'
+export type {
+  Engine,
+  EngineOptions,
+  PointChoice,
+  PointFlags,
+  PointInfo,
+  RestoreOptions,
+  RunOrder,
+  SnapshotInfo,
+  SnapshotOptions,
+} from './engine/engine.ts'
 export type { EngineEvents, EventListener, EventName, RunEvent } from './engine/events.ts'
 export type { PointPreview, PrunePreview, RunPreview } from './engine/firing/previews.ts'
 export { createEngine } from './engine/load-engine.ts'
@@ -17,6 +27,8 @@ export type {
   MaintenancePlanInput,
   Plan,
   PlanInput,
+  SnapshotPlan,
+  SnapshotPlanInput,
   VerificationPlan,
   VerificationPlanInput,
 } from './model/plan.ts'
@@ -27,12 +39,15 @@ export type {
   Finding,
   ItemOutcome,
   PruneOutcome,
+  PruneSnapshotsOutcome,
   RescanOutcome,
   RestoreOutcome,
+  SnapshotOutcome,
   SweepOutcome,
   VerifyOutcome,
 } from './model/run-outcome.ts'
 export type { ErrorView, ProgressView, RunView } from './model/run-view.ts'
+export type { KeptBytes, PlanSavings, RunSavings, SavingsTotal, WorkloadSavings } from './model/savings.ts'
 
 // How the nodes are: plain data.
 

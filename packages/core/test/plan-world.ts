@@ -22,7 +22,7 @@ export const options = { signal: new AbortController().signal }
 /** Memory plug-ins on one clock that stands still at midnight UTC of 20 November 2026, and engines on them. */
 export function planWorld(shape: 'tarVolume' | 'ovirtLike' = 'tarVolume', more: readonly string[] = []) {
   const clock = fakeClock({ start: Date.UTC(2026, 10, 20) })
-  const platform = memoryPlatform({ random: seededRandom(7) })
+  const platform = memoryPlatform({ random: seededRandom(7), clock })
   const store = memoryStore({ clock, ids: countingIds('s') })
   const provider = scriptedProvider(platform, { shape, name: 'p' })
   const repositories = Object.fromEntries(['main', ...more].map((name) => [name, memoryRepository({ clock })]))

@@ -46,7 +46,30 @@ export { type PowerLossFileSystem, powerLossFileSystem } from './power-loss-file
 // Simulated platforms.
 
 export { type EsxiSimulator, type EsxiSimulatorOptions, startEsxiSimulator } from './esxi-simulator/esxi-simulator.ts'
+export { movedOrCopied, type SimulatedConduct, type SimulatedQuestion } from './esxi-simulator/simulated-conduct.ts'
+export type {
+  CardOptions,
+  DeviceOptions,
+  SimulatedCard,
+  SimulatedCdrom,
+  SimulatedController,
+  SimulatedHardware,
+} from './esxi-simulator/simulated-devices.ts'
+export type { DiskContent as SimulatedDiskContent, DiskOptions, SimulatedBacking, SimulatedDisk } from './esxi-simulator/simulated-disk.ts'
+export type { HostFactOptions, LicenceOptions } from './esxi-simulator/simulated-host-facts.ts'
+export type { LeaseSettings, SimulatedLeases, TransferEvent } from './esxi-simulator/simulated-leases.ts'
 export type { MachineOptions, PowerState, SimulatedMachine, SimulatedSnapshot } from './esxi-simulator/simulated-machine.ts'
+export type {
+  DatastoreOptions,
+  HostSystemOptions,
+  NetworkOptions,
+  PlaceOptions,
+  SimulatedDatastore,
+  SimulatedNetwork,
+  SimulatedPlace,
+  SimulatedPlaces,
+} from './esxi-simulator/simulated-places.ts'
+export type { SettingsOptions, SimulatedSettings } from './esxi-simulator/simulated-settings.ts'
 export type { PrefixStyle, SimulatedFault, TypedValues, XmlValue } from './esxi-simulator/soap-answer.ts'
 
 // Time, identifiers, randomness and logs under control.

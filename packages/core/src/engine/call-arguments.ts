@@ -12,6 +12,10 @@ const workload = workloadRefSchema.optional()
 /** What the calls of an engine take besides orders of runs, which are parsed on their own. */
 const schemas = {
   points: z.strictObject({ repository: name, workload }),
+  workload: workloadRefSchema,
+  savings: z
+    .strictObject({ plan: name.optional(), run: name.optional() })
+    .refine(({ plan, run }) => (plan === undefined) !== (run === undefined), 'name either plan or run'),
   previewRuns: z.strictObject({ until: name }),
   previewPrune: z.strictObject({ repository: name, workload }),
   runs: z.strictObject({ plan: name.optional(), workload, states: z.array(z.enum(states)).optional() }),

@@ -10,6 +10,7 @@ import type { Engine, EngineOptions } from './engine.ts'
 import { parseEngineOptions } from './engine-options.ts'
 import { pointCalls } from './engine-points.ts'
 import { runCalls } from './engine-runs.ts'
+import { savingsCall } from './engine-savings.ts'
 import { planRequests } from './firing/plan-runs.ts'
 import { listPlans, putPlan, requirePlan, tellAbsentRetention } from './firing/plans.ts'
 import { previewPrune, previewRuns } from './firing/previews.ts'
@@ -20,6 +21,7 @@ import type { EngineParts } from './parts.ts'
 import { resolveInput, resolvePlan, runRequest } from './runs/requests.ts'
 import { createRunHandle, joinRunHandles, type RunHandle } from './runs/run-handle.ts'
 import { assertSameWork } from './runs/same-work.ts'
+import { snapshotCalls } from './snapshots/snapshot-calls.ts'
 
 const never: CallOptions = { signal: new AbortController().signal }
 const idlePollMs = 20
@@ -81,6 +83,8 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
       }),
     plans: () => alive(() => listPlans(parts, codePlans, never)),
     ...pointCalls(parts, life, never),
+    ...snapshotCalls(parts, life),
+    savings: savingsCall(parts, life, codePlans, never),
     ...healthCalls(parts, life),
     on: (name, listener) => parts.events.on(name, listener),
     off: (name, listener) => parts.events.off(name, listener),
@@ -92,7 +96,7 @@ function assemble(parts: EngineParts, life: EngineLife, codePlans: ReadonlyMap<s
 function orderCalls(
   parts: EngineParts,
   life: EngineLife,
-): Pick<Engine, 'restore' | 'verify' | 'prune' | 'merge' | 'copy' | 'rescan' | 'run'> {
+): Pick<Engine, 'restore' | 'snapshot' | 'verify' | 'prune' | 'merge' | 'copy' | 'rescan' | 'run'> {
   const asked = <Result>({ key, order }: AskedRun, more: object = {}): RunHandle<Result> => {
     const created = (async () => {
       life.assertNotStopped()
@@ -112,6 +116,8 @@ function orderCalls(
   return {
     restore: (workload, options = {}) =>
       asked(askedRun('restore', options, fresh('restore', `${workload?.provider}/${workload?.id}`)), { operation: 'restore', workload }),
+    snapshot: (workload, options = {}) =>
+      asked(askedRun('snapshot', options, fresh('snapshot', `${workload?.provider}/${workload?.id}`)), { operation: 'snapshot', workload }),
     verify: (options) => inRepository('verify', options),
     prune: (options) => inRepository('prune', options),
     merge: (options) => inRepository('merge', options),
@@ -190,8 +196,8 @@ function runPlan<Outcome>(
 /** Somebody waits for it, so a provider that cannot be asked and a pattern that nothing fits are errors. */
 async function workloadsNow(parts: EngineParts, id: string, plan: Plan): Promise<readonly WorkloadRef[]> {
   if (plan.kind === 'maintenance') return []
-  if (!plan.workloads) return await knownWorkloads(parts, plan.repository, never)
-  const { workloads, empty, failed } = await selectWorkloads(parts, plan.workloads, never)
+  if (plan.kind === 'verification' && !plan.workloads) return await knownWorkloads(parts, plan.repository, never)
+  const { workloads, empty, failed } = await selectWorkloads(parts, plan.workloads ?? [], never)
   if (failed[0]) throw failed[0].error
   if (workloads.length === 0) throw new HoldfastError('NOT_FOUND', `Plan "${id}": nothing fits ${empty.join(', ')}.`)
   return workloads

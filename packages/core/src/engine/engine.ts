@@ -8,15 +8,17 @@ import type {
   PruneOutcome,
   RescanOutcome,
   RestoreOutcome,
+  SnapshotOutcome,
   VerifyOutcome,
 } from '../model/run-outcome.ts'
 import type { RunView } from '../model/run-view.ts'
+import type { PlanSavings, RunSavings } from '../model/savings.ts'
 import type { CallOptions } from '../spec/blocks.ts'
 import type { Clock, Ids } from '../spec/clock.ts'
 import type { Json } from '../spec/json.ts'
 import type { Logger } from '../spec/logger.ts'
 import type { Notifier } from '../spec/notifier.ts'
-import type { Provider } from '../spec/provider.ts'
+import type { Provider, Snapshot } from '../spec/provider.ts'
 import type { Repository } from '../spec/repository.ts'
 import type { Scheduler } from '../spec/scheduler.ts'
 import type { Store } from '../spec/store.ts'
@@ -105,6 +107,26 @@ export interface RestoreOptions {
   readonly key?: string
 }
 
+/** What a snapshot by hand may be told; the rest has defaults. */
+export interface SnapshotOptions {
+  /** What people see on the platform. Default: `by hand` and the time. */
+  readonly name?: string
+  /** With the guest's memory: going back to it finds the guest running. Default false. */
+  readonly memory?: boolean
+  /** The guest is asked to flush first; the outcome tells what came of it. Default false. */
+  readonly quiesce?: boolean
+  /** Same key = same run, as in `run`. Default: a new run. */
+  readonly key?: string
+}
+
+/** A snapshot on the platform, whoever made it. */
+export interface SnapshotInfo extends Omit<Snapshot, 'mark'> {
+  /** This system made it. Only such a one is ever removed. */
+  readonly ours: boolean
+  /** The plan that made it; absent for one by hand. */
+  readonly plan?: string
+}
+
 /** What people and verifications have said of a point. Times are ISO 8601 UTC. */
 export interface PointFlags {
   /** Why it is pinned. */
@@ -140,7 +162,7 @@ export interface PointChoice {
 /** A run asked for by key: plain data in, plain data out. */
 export type RunOrder = {
   readonly key: string
-  readonly operation: 'backup' | 'restore' | 'verify' | 'prune' | 'merge' | 'copy' | 'rescan' | 'sweep'
+  readonly operation: 'backup' | 'restore' | 'verify' | 'prune' | 'merge' | 'copy' | 'rescan' | 'sweep' | 'snapshot' | 'prune-snapshots'
   readonly [field: string]: unknown
 }
 
@@ -183,6 +205,23 @@ export interface Engine extends AsyncDisposable {
   previewPrune(options: { readonly repository: string; readonly workload?: WorkloadRef }): Promise<PrunePreview>
   /** Brings a workload back: by default from its newest good point, under its old name, onto the provider it came from. */
   restore(workload: WorkloadRef, options?: RestoreOptions): RunHandle<RestoreOutcome>
+  /**
+   * Takes a snapshot on the platform, which no retention removes. It is no backup: it is gone with the platform, takes room there and slows the workload
+   * down. UNSUPPORTED when the provider has none.
+   */
+  snapshot(workload: WorkloadRef, options?: SnapshotOptions): RunHandle<SnapshotOutcome>
+  /** All snapshots that the platform has of a workload, ours or not, newest first. Asks the platform. UNSUPPORTED, NOT_FOUND. */
+  snapshots(workload: WorkloadRef, options?: Partial<CallOptions>): Promise<readonly SnapshotInfo[]>
+  /**
+   * The workload becomes as it was at this snapshot (its id); what was written since is lost. IN_USE while a run works on the workload, NOT_FOUND if the
+   * snapshot is gone. Resolves when the platform is done; after an abort it may go on.
+   */
+  revertToSnapshot(workload: WorkloadRef, snapshot: string, options?: Partial<CallOptions>): Promise<void>
+  /**
+   * Removes one of our own snapshots (its id); what was written since stays. Nothing happens if it is gone. INVALID_OPTIONS for one that this system did
+   * not make, IN_USE while a run works on the workload. May take long; after an abort the platform may go on.
+   */
+  removeSnapshot(workload: WorkloadRef, snapshot: string, options?: Partial<CallOptions>): Promise<void>
   /** Reads every byte again (`mode: 'quick'`: names and sizes). Damage is a finding and quarantines the point; it is not an error. */
   verify(options: {
     readonly repository: string
@@ -243,6 +282,10 @@ export interface Engine extends AsyncDisposable {
   plans(): Promise<readonly { readonly id: string; readonly plan: Plan }[]>
   /** Points as the catalog knows them, newest first within a workload. */
   points(filter: { readonly repository: string; readonly workload?: WorkloadRef }): Promise<readonly PointInfo[]>
+  /** What one backup cost in bytes, by the id or key of its run. NOT_FOUND for no such run, INVALID_OPTIONS for one that has made no backup. Reads the catalog. */
+  savings(of: { readonly run: string }): Promise<RunSavings>
+  /** What all backups of a plan cost, together and for each workload, and what they take now. NOT_FOUND if nothing is known of it. Reads the catalog. */
+  savings(of: { readonly plan: string }): Promise<PlanSavings>
   /** A pinned point is never deleted. Acknowledged means durable in the repository. POINT_CONDEMNED when it is being deleted already, INVALID_OPTIONS without a reason. */
   pin(point: PointChoice, reason: string): Promise<void>
   /** Takes a pin off. Nothing happens if there is none. */

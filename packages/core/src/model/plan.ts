@@ -8,6 +8,7 @@ import type { Json } from '../spec/json.ts'
 import type { Compression } from './manifest-types.ts'
 import { plainJson } from './plain-json.ts'
 import { compressionSchema, jsonSchema, nameSchema, toJsonSchema } from './schemas.ts'
+import { type SnapshotRetention, type SnapshotRetentionInput, snapshotNameSchema, snapshotRetentionSchema } from './snapshot-options.ts'
 import { refuseDoubles, selectionSchema, type WorkloadSelector } from './workload-selection.ts'
 
 /** When a plan runs by itself, and before which others. */
@@ -54,6 +55,21 @@ export interface VerificationPlanInput extends PlannedInput {
   readonly restore?: { readonly provider?: string; readonly options?: unknown; readonly probe?: unknown }
 }
 
+/** Takes snapshots on the platform and removes its own old ones: no copies, and no protection against the loss of the platform. Needs no repository. */
+export interface SnapshotPlanInput extends PlannedInput {
+  readonly kind: 'snapshot'
+  /** As of a backup plan; only of providers that have snapshots. */
+  readonly workloads: readonly WorkloadSelector[]
+  /** Which snapshots of this plan stay. Always needed: each one takes room on the platform and slows the workload down. */
+  readonly retention: SnapshotRetentionInput
+  /** With the guest's memory: going back to it finds the guest running. Default false. */
+  readonly memory?: boolean
+  /** The guest is asked to flush first; what came of it is told with the snapshot. Default false. */
+  readonly quiesce?: boolean
+  /** What people see on the platform. Default: the plan's name and the due time. */
+  readonly name?: string
+}
+
 /** Keeps repositories and platforms tidy. */
 export interface MaintenancePlanInput extends PlannedInput {
   readonly kind: 'maintenance'
@@ -64,7 +80,7 @@ export interface MaintenancePlanInput extends PlannedInput {
 }
 
 /** A plan as an application writes it. */
-export type PlanInput = BackupPlanInput | VerificationPlanInput | MaintenancePlanInput
+export type PlanInput = BackupPlanInput | VerificationPlanInput | SnapshotPlanInput | MaintenancePlanInput
 
 interface Planned {
   readonly schedule?: Schedule
@@ -93,6 +109,16 @@ export interface VerificationPlan extends Planned {
   readonly restore: { readonly provider?: string; readonly options: Json; readonly probe?: Json }
 }
 
+/** {@link SnapshotPlanInput} with its defaults. */
+export interface SnapshotPlan extends Planned {
+  readonly kind: 'snapshot'
+  readonly workloads: readonly WorkloadSelector[]
+  readonly retention: SnapshotRetention
+  readonly memory: boolean
+  readonly quiesce: boolean
+  readonly name?: string
+}
+
 /** {@link MaintenancePlanInput} with its defaults. */
 export interface MaintenancePlan extends Planned {
   readonly kind: 'maintenance'
@@ -101,12 +127,12 @@ export interface MaintenancePlan extends Planned {
 }
 
 /** A plan with its defaults filled in: what the store keeps. */
-export type Plan = BackupPlan | VerificationPlan | MaintenancePlan
+export type Plan = BackupPlan | VerificationPlan | SnapshotPlan | MaintenancePlan
 
 /** Parts of a plan that are designed but not built: worth a better answer than "not known". */
 const laterParts = ['verify', 'replication', 'notify'] as const
 const later = 'is not supported yet in this version'
-const laterKinds = ['replication', 'snapshot'] as const
+const laterKinds = ['replication'] as const
 
 const priorityExpected = 'expected a whole number, -100 to 100'
 const planned = {
@@ -140,6 +166,15 @@ const schemas = {
       .prefault({}),
     ...planned,
   }) satisfies z.ZodType<VerificationPlan>,
+  snapshot: z.strictObject({
+    kind: z.literal('snapshot'),
+    workloads: selectionSchema,
+    retention: snapshotRetentionSchema,
+    memory: z.boolean().default(false),
+    quiesce: z.boolean().default(false),
+    name: snapshotNameSchema.exactOptional(),
+    ...planned,
+  }) satisfies z.ZodType<SnapshotPlan>,
   maintenance: z.strictObject({
     kind: z.literal('maintenance'),
     task: z.enum(['clean-up', 'health-check']),
@@ -148,7 +183,7 @@ const schemas = {
   }) satisfies z.ZodType<MaintenancePlan>,
 } as const
 
-const kindSchema = z.looseObject({ kind: z.enum(['backup', 'verification', 'maintenance']) })
+const kindSchema = z.looseObject({ kind: z.enum(['backup', 'verification', 'snapshot', 'maintenance']) })
 
 /**
  * Parses a plan. Throws INVALID_OPTIONS with the path of each mistake; `id` is the plan's name. Whether repository and providers exist, and what the
@@ -211,5 +246,9 @@ function refuseBareCron(input: Json, subject: string): void {
 
 /** JSON Schema of {@link PlanInput}, as JSON: for forms and editors. What repository, providers and their options must be is checked by the engine. */
 export function planJsonSchema(): Json {
-  return toJsonSchema(z.discriminatedUnion('kind', [schemas.backup, schemas.verification, schemas.maintenance]), 'Holdfast plan', 'input')
+  return toJsonSchema(
+    z.discriminatedUnion('kind', [schemas.backup, schemas.verification, schemas.snapshot, schemas.maintenance]),
+    'Holdfast plan',
+    'input',
+  )
 }

@@ -6,6 +6,7 @@ import type { WorkloadRef } from '../spec/workload.ts'
 import type { Compression } from './manifest-types.ts'
 import { plainJson } from './plain-json.ts'
 import { compressionSchema, jsonSchema, nameSchema, pointIdSchema, toJsonSchema, workloadIdSchema, workloadRefSchema } from './schemas.ts'
+import { snapshotNameSchema } from './snapshot-options.ts'
 
 /** One workload into one repository. */
 export interface BackupInput {
@@ -99,6 +100,25 @@ export interface CopyInput {
   readonly turn: number
 }
 
+/** One snapshot of one workload on its platform. */
+export interface SnapshotInput {
+  readonly operation: 'snapshot'
+  /** The plan it belongs to; absent for one by hand, which stays until somebody removes it. */
+  readonly plan?: string
+  readonly workload: WorkloadRef
+  /** What people see on the platform. Absent: the plan's name, or `by hand`, and the due time. */
+  readonly name?: string
+  readonly memory: boolean
+  readonly quiesce: boolean
+}
+
+/** Removes the snapshots of a plan that its retention does not keep. Touches no other. */
+export interface PruneSnapshotsInput {
+  readonly operation: 'prune-snapshots'
+  readonly plan: string
+  readonly workload: WorkloadRef
+}
+
 /** Undoes what lost work has left on the platforms, and removes files that nobody needs from the repository. */
 export interface SweepInput {
   readonly operation: 'sweep'
@@ -114,7 +134,17 @@ export interface RescanInput {
 }
 
 /** What a run is to do, as the store keeps it. */
-export type RunInput = BackupInput | RestoreInput | VerifyInput | PruneInput | MergeInput | CopyInput | RescanInput | SweepInput
+export type RunInput =
+  | BackupInput
+  | RestoreInput
+  | VerifyInput
+  | PruneInput
+  | MergeInput
+  | CopyInput
+  | RescanInput
+  | SweepInput
+  | SnapshotInput
+  | PruneSnapshotsInput
 
 /** Operations a run can be. */
 export type Operation = RunInput['operation']
@@ -183,6 +213,19 @@ const schemas = {
     takeOver: z.string().min(1, 'expected the storeId of the owner, or "damaged"').exactOptional(),
   }) satisfies z.ZodType<RescanInput>,
   sweep: z.strictObject({ operation: z.literal('sweep'), repository: nameSchema }) satisfies z.ZodType<SweepInput>,
+  snapshot: z.strictObject({
+    operation: z.literal('snapshot'),
+    plan: nameSchema.exactOptional(),
+    workload: workloadRefSchema,
+    name: snapshotNameSchema.exactOptional(),
+    memory: z.boolean().default(false),
+    quiesce: z.boolean().default(false),
+  }) satisfies z.ZodType<SnapshotInput>,
+  'prune-snapshots': z.strictObject({
+    operation: z.literal('prune-snapshots'),
+    plan: nameSchema,
+    workload: workloadRefSchema,
+  }) satisfies z.ZodType<PruneSnapshotsInput>,
 } as const
 
 /** All operations. */
@@ -191,7 +234,7 @@ const operationSchema = z.looseObject({ operation: z.enum(operations) })
 
 /**
  * Parses what a run is to do and fills in defaults: `options: {}`, `compression: 'zstd'`, `point: 'latest'`, `purpose: 'recover'`, `start: false`,
- * `mode: 'full'`, `turn: 1`. Throws INVALID_OPTIONS with the path of each mistake. Parsing the answer again gives the same.
+ * `mode: 'full'`, `turn: 1`, `memory: false`, `quiesce: false`. Throws INVALID_OPTIONS with the path of each mistake. Parsing the answer again gives the same.
  */
 export function parseRunInput(input: unknown): RunInput {
   const plain = plainJson(input, 'run')

@@ -19,10 +19,40 @@ export interface BackupOutcome {
 export interface ItemOutcome {
   readonly name: string
   readonly form: 'full' | 'incremental' | 'kept' | 'zstd' | 'gzip'
+  /** What lies in the repository: a disk as `qcow2`, or a stream of this format. Absent in results of versions before it was told. */
+  readonly format?: 'qcow2' | 'vmdk' | 'tar' | 'bytes'
   /** Why a disk is full or incremental. */
   readonly reason?: string
   readonly size: number
   readonly stored: number
+}
+
+/** What a snapshot run made. */
+export interface SnapshotOutcome {
+  readonly provider: string
+  /** Id on the platform. */
+  readonly workload: string
+  /** The platform's id of the snapshot. */
+  readonly snapshot: string
+  readonly name: string
+  /** ISO 8601 UTC, by the platform's clock. */
+  readonly createdAt: string
+  readonly memory: boolean
+  /** Whether the guest was asked to flush and did: not what was wanted, but what came of it. */
+  readonly quiesced: boolean
+  readonly warnings: readonly RunWarning[]
+}
+
+/** What the retention of a snapshot plan removed from one workload. */
+export interface PruneSnapshotsOutcome {
+  readonly provider: string
+  readonly workload: string
+  readonly plan: string
+  /** Oldest first. `reason`: why it went, in words. */
+  readonly removed: readonly { readonly snapshot: string; readonly name: string; readonly createdAt: string; readonly reason: string }[]
+  /** Snapshots of the plan that are still there. */
+  readonly kept: number
+  readonly warnings: readonly RunWarning[]
 }
 
 /** What a restore delivered. */

@@ -75,7 +75,10 @@ export interface Snapshot {
 
 /** Snapshots that people keep, with retention of their own. */
 export interface SnapshotAbility {
-  /** Makes one that carries the run's mark. Await an intent first; keep it if the snapshot shall stay. */
+  /**
+   * Makes one that carries the run's mark. Await an intent first, whose undo removes the snapshot of this mark, and keep it: the snapshot stays once the
+   * run is final. It is whole from its first moment, so it is none of the leftovers, also when no intent is known any more.
+   */
   create(
     workload: string,
     request: { readonly name: string; readonly memory: boolean; readonly quiesce: boolean },

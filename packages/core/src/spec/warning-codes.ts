@@ -3,7 +3,8 @@
  * (`warning`) and lines of the log; nothing fails because of them. Other providers may note codes of their own.
  */
 export const warningCodes = {
-  ALREADY_THERE: 'A copy of named points leaves out those that the other repository holds already. Verify them there if they may be damaged.',
+  ALREADY_THERE:
+    'A copy of named points leaves out those that the other repository holds already. Verify them there if they may be damaged.',
   BASE_LOST: 'The platform cannot build on the last checkpoint any more: a full backup is made instead.',
   CATALOG_BEHIND: 'A repository holds points that the catalog does not know: they are read again.',
   DATABASE_ROLLED_BACK: 'The database is older than a repository, so it was put back from a copy: all repositories are read again.',
@@ -29,6 +30,8 @@ export const warningCodes = {
   SELECTION_FAILED: 'In the log only: a provider cannot tell its workloads, so a plan with patterns waits for it, up to 15 minutes.',
   SELECTION_INCOMPLETE: 'A plan ran for less than it names: nothing fits a pattern, or a provider could not be asked.',
   SETTLE_WAITS: 'It cannot be told yet how an earlier attempt ended: the run is tried again later.',
+  SNAPSHOT_NOT_QUIESCED: 'A snapshot was to be quiesced, but the guest was not asked to flush or did not: it is as after a power cut.',
+  SNAPSHOT_NOT_REMOVED: 'A snapshot that retention does not keep could not be removed: it is tried again after the next one of its plan.',
   STILL_QUARANTINED:
     'A verification read points whole that an earlier one had quarantined. They stay aside until somebody lifts the quarantine; the message names points and call.',
   SWEEP_FAILED:

@@ -3,7 +3,10 @@ import { seededRandom } from '@holdfast/testkit'
 import { type CrashCase, type Facts, openWorld, pathsOf } from './world.ts'
 
 /** A world with points of a workload, the oldest one pinned, and a workload that has changed since. */
-export async function prepareWorld(folder: string, { shape, points: wanted = 2, oneDiskFull, offsite }: CrashCase): Promise<Facts> {
+export async function prepareWorld(
+  folder: string,
+  { shape, points: wanted = 2, oneDiskFull, offsite, snapshots }: CrashCase,
+): Promise<Facts> {
   await mkdir(folder)
   if (offsite) await mkdir(pathsOf(folder).offsite)
   const random = seededRandom(3)
@@ -24,6 +27,11 @@ export async function prepareWorld(folder: string, { shape, points: wanted = 2, 
     points.push({ id: outcome?.point ?? '', digest })
     if (count === 0) await engine.pin({ repository: 'main', point: points[0]?.id ?? '' }, 'kept for ever')
     change()
+  }
+  if (snapshots) {
+    platform.addSnapshot(id, 'foreign')
+    await engine.putPlan('hourly', { kind: 'snapshot', workloads: [workload], retention: { last: 2 } })
+    for (const name of ['oldest', 'older']) await engine.run({ key: name, operation: 'snapshot', plan: 'hourly', workload, name })
   }
   await engine.idle()
   await engine.stop()

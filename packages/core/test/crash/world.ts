@@ -53,6 +53,8 @@ export interface CrashCase {
   readonly oneDiskFull?: true
   /** There is a second repository. */
   readonly offsite?: true
+  /** There are two snapshots of a plan that keeps two, and one of somebody else. */
+  readonly snapshots?: true
   /** What follows the operation is interrupted too. */
   readonly followed?: true
   order(facts: Facts): Omit<RunOrder, 'key'>
@@ -108,7 +110,17 @@ const rewriteCases: readonly CrashCase[] = [
   },
 ]
 
-export const crashCases = [...firstCases, ...rewriteCases]
+const snapshotCases: readonly CrashCase[] = [
+  {
+    name: 'snapshot',
+    shape: 'ovirtLike',
+    snapshots: true,
+    followed: true,
+    order: ({ workload }) => ({ operation: 'snapshot', plan: 'hourly', workload, name: 'new' }),
+  },
+]
+
+export const crashCases = [...firstCases, ...rewriteCases, ...snapshotCases]
 
 export interface World {
   readonly engine: Engine

@@ -46,6 +46,11 @@ const meanings: readonly Meaning[] = [
   meaning('QuestionPending', 'IN_USE', false, 'Answer the question of the machine first.'),
   meaning('NoDiskSpace', 'DISK_FULL', true, 'Free space on the datastore.'),
   meaning('InsufficientStorageSpace', 'DISK_FULL', true, 'Free space on the datastore.'),
+  meaning('TooManySnapshotLevels', 'UNSUPPORTED', false, 'A machine has at most 32 snapshots one below the other: remove some.'),
+  meaning('MemorySnapshotOnIndependentDisk', 'UNSUPPORTED', false, 'Leave the memory out, or make the independent disk a dependent one.'),
+  meaning('ApplicationQuiesceFault', 'PROVIDER_FAILED', true, 'Look at the events of the guest, or do not ask it to flush.'),
+  meaning('FilesystemQuiesceFault', 'PROVIDER_FAILED', true, 'Look at the events of the guest, or do not ask it to flush.'),
+  meaning('ToolsUnavailable', 'UNSUPPORTED', false, 'Start VMware Tools in the guest.'),
   meaning('HostCommunication', 'UNREACHABLE', true, 'Look whether the host is connected to vCenter.'),
   meaning('Timedout', 'TIMED_OUT', true, later),
 ]

@@ -15,7 +15,8 @@ const longestAnswer = 64 * 1024 * 1024
 /** Names of errors of TLS that say: this certificate is not trusted. */
 const isDistrust = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code)
 
-function connectionError(cause: unknown, address: HostAddress, what: string, { signal }: CallOptions): unknown {
+/** What a connection that broke means: the certificate is not trusted, or the host does not answer. */
+export function connectionError(cause: unknown, address: HostAddress, what: string, { signal }: CallOptions): unknown {
   if (signal.aborted) return signal.reason
   if (HoldfastError.isInstance(cause)) return cause
   const code = codeOf(cause) ?? 'no reason given'
@@ -64,6 +65,8 @@ export interface HostRequests {
    * @throws UNREACHABLE, ACCESS_DENIED (its certificate), PROVIDER_FAILED (longer than 64 MiB). An aborted signal rejects with its reason.
    */
   send(request: HostRequest): Promise<{ readonly status: number; readonly text: string }>
+  /** The header `cookie` of the session, for requests to this host that are made elsewhere. A secret. */
+  sessionCookie(): string | undefined
   forgetSession(): void
 }
 
@@ -89,6 +92,7 @@ export function createHostRequests(address: HostAddress, dispatcher: Agent): Hos
         throw connectionError(cause, address, what, { signal })
       }
     },
+    sessionCookie: () => cookie,
     forgetSession() {
       cookie = undefined
     },

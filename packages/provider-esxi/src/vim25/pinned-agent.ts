@@ -38,6 +38,11 @@ function wrongThumbprint(host: string, shown: string | undefined): HoldfastError
   )
 }
 
+/** What is wrong with the certificate that a host has shown; undefined: it is the one that the thumbprint names. */
+export function refusedCertificate(host: string, certificate: PeerCertificate, thumbprint: string): HoldfastError | undefined {
+  return matches(certificate, thumbprint) ? undefined : wrongThumbprint(host, certificate.fingerprint256)
+}
+
 /** Timeouts of all requests of an agent, milliseconds. */
 export interface AgentLimits {
   /** Until there is a connection. */
@@ -61,10 +66,10 @@ export function createPinnedAgent(thumbprint: string | undefined, { connectMs, a
       connector(options, (error, socket) => {
         if (error !== null) return callback(error, null)
         if (thumbprint === undefined || socket === null || options.protocol !== 'https:') return callback(null, socket as TLSSocket)
-        const certificate = (socket as TLSSocket).getPeerCertificate()
-        if (matches(certificate, thumbprint)) return callback(null, socket as TLSSocket)
+        const refused = refusedCertificate(options.hostname, (socket as TLSSocket).getPeerCertificate(), thumbprint)
+        if (refused === undefined) return callback(null, socket as TLSSocket)
         socket.destroy()
-        return callback(wrongThumbprint(options.hostname, certificate.fingerprint256), null)
+        return callback(refused, null)
       })
     },
   })

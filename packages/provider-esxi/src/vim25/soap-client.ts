@@ -30,6 +30,8 @@ export interface SoapClient {
   /** The version of the API that is spoken, for example `8.0.2.0`. Asked once; no session is needed. */
   version(options: CallOptions): Promise<string>
   readonly call: SoapCall
+  /** The header `cookie` of the session, for other requests to this same host; undefined for any other. A secret. */
+  sessionCookie(to: HostAddress): string | undefined
   forgetSession(): void
 }
 
@@ -62,6 +64,7 @@ export function createSoapClient(address: HostAddress, dispatcher: Agent): SoapC
       if ('fault' in answer) throw faultError(answer.fault, { method, self, ...(name !== undefined && { name }) })
       return answer.result
     },
+    sessionCookie: (to) => (textOf(to) === textOf(address) ? requests.sessionCookie() : undefined),
     forgetSession: requests.forgetSession,
   }
 }

@@ -10,6 +10,8 @@ export interface TaskWait extends CallOptions {
   readonly called: Called
   /** Percent, whenever the host tells it. */
   readonly onProgress?: (percent: number) => void
+  /** An abort leaves the task going: what it does is better done than half done. */
+  readonly goesOn?: boolean
 }
 
 /** Whether it has ended is said by the host alone: the removal of a snapshot takes hours, so there is no limit of time. */
@@ -30,7 +32,8 @@ function endOf(info: Data<'TaskInfo'>, { called, onProgress }: TaskWait): { read
 }
 
 /**
- * Waits for a task, and gives its result. An abort asks the host to cancel the task, and rejects at once; the task may go on.
+ * Waits for a task, and gives its result. An abort asks the host to cancel the task, unless it shall go on, and rejects at once; the task may
+ * go on all the same.
  * @throws What the task failed with, as `faultError` says.
  */
 export async function taskResult(session: Session, updates: Updates, task: MoRef<'Task'>, wait: TaskWait): Promise<unknown> {
@@ -45,7 +48,8 @@ export async function taskResult(session: Session, updates: Updates, task: MoRef
     return end.result
   } catch (error) {
     // A task that cannot be cancelled says so, and goes on.
-    if (signal.aborted) session.call('CancelTask', task, {}, { signal: new AbortController().signal }).catch(() => {})
+    if (signal.aborted && wait.goesOn !== true)
+      session.call('CancelTask', task, {}, { signal: new AbortController().signal }).catch(() => {})
     throw error
   }
 }

@@ -87,7 +87,7 @@ export function parseXml(text: string): XmlElement {
     if (error) failure ??= error
     else result = parsed
   })
-  if (failure !== undefined) throw new Error(`the XML is not well-formed: ${failure.message.split('\n')[0]}`)
+  if (failure !== undefined) throw new Error(`the XML is not well-formed: ${failure.message.split('\n')[0]}`, { cause: failure })
   if (!result || typeof result !== 'object') throw new Error('the XML has no element')
   return elementOf(result, { xml: 'http://www.w3.org/XML/1998/namespace' })
 }

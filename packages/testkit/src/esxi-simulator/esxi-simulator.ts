@@ -3,14 +3,22 @@ import type { AddressInfo } from 'node:net'
 import { type Clock, systemClock } from '@holdfast/core/spec'
 import type { Host, Refusal } from './calls/call.ts'
 import { createSelfSignedCertificate } from './self-signed-certificate.ts'
+import { addAutoStart } from './simulated-auto-start.ts'
 import { answerCall } from './simulated-calls.ts'
+import { addOvfManager } from './simulated-exports.ts'
+import { answerFolder } from './simulated-folder.ts'
+import { addManagers, type HostFactOptions } from './simulated-host-facts.ts'
+import { createLeases, type SimulatedLeases } from './simulated-leases.ts'
 import { createMachine, type MachineOptions, type SimulatedMachine } from './simulated-machine.ts'
+import { createSimulatedPlaces, type PlaceOptions, type SimulatedPlaces } from './simulated-places.ts'
+import { startTransferHost } from './simulated-transfer-host.ts'
+import { answerTransfer } from './simulated-transfers.ts'
 import { createWorld } from './simulated-world.ts'
 import { answerEnvelope, faultEnvelope, type PrefixStyle, type SimulatedFault } from './soap-answer.ts'
 import { parseSoapRequest } from './soap-request.ts'
 
 /** What a simulated host is. Everything has a default. */
-export interface EsxiSimulatorOptions {
+export interface EsxiSimulatorOptions extends PlaceOptions, HostFactOptions {
   /** Default `esxi`: a host that stands alone. */
   readonly kind?: 'esxi' | 'vcenter'
   /** Default `root` and `simulated`. */
@@ -41,6 +49,12 @@ export interface EsxiSimulator extends AsyncDisposable {
   endSessions(): void
   /** The next calls of a method fail. */
   refuse(method: string, fault: SimulatedFault, times?: number): void
+  /** Datastores, networks, hosts and folders. */
+  readonly places: SimulatedPlaces
+  /** Leases of disks that are exported or imported, and what goes wrong with them. */
+  readonly leases: SimulatedLeases
+  /** All machines, those that are being made too. */
+  machines(): readonly SimulatedMachine[]
   /** A machine by its name. */
   machine(name: string): SimulatedMachine | undefined
 }
@@ -56,6 +70,8 @@ async function bodyOf(request: AsyncIterable<Uint8Array>): Promise<string> {
 
 function serve(host: Host, style: PrefixStyle, calls: string[], certificate: { key: string; cert: string }): Server {
   return createServer(certificate, async (request, response) => {
+    if (host.apiType === 'HostAgent' && answerTransfer(host, request, response)) return
+    if (request.url?.startsWith('/folder/')) return answerFolder(host, request, response)
     if (request.url === '/sdk/vimServiceVersions.xml') return void response.writeHead(200, { 'content-type': 'text/xml' }).end(versions)
     const call = request.method === 'POST' && request.url === '/sdk' ? parseSoapRequest(await bodyOf(request)) : undefined
     if (call === undefined) return void response.writeHead(404).end()
@@ -85,10 +101,14 @@ export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Pr
   const world = createWorld(options.clock ?? systemClock)
   let certificate = createSelfSignedCertificate()
   const calls: string[] = []
-  const machines = (options.machines ?? []).map((one) => createMachine(world, one))
+  const places = createSimulatedPlaces(world, options, options.kind ?? 'esxi')
+  const machines = (options.machines ?? []).map((one) => createMachine(world, places, one))
   const host: Host = {
     world,
     machines,
+    places,
+    leases: createLeases(options.kind === 'vcenter' ? 'nfc' : 'ha-nfc'),
+    facts: options,
     style,
     apiType: options.kind === 'vcenter' ? 'VirtualCenter' : 'HostAgent',
     user: options.user ?? 'root',
@@ -96,8 +116,12 @@ export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Pr
     sessions: new Map(),
     refusals: [],
   }
+  addManagers(world, options, host.sessions)
+  addAutoStart(host)
+  addOvfManager(world)
   const server = serve(host, style, calls, { key: certificate.key, cert: certificate.certificate })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const transferHost = options.kind === 'vcenter' ? await startTransferHost(host) : undefined
   return {
     host: '127.0.0.1',
     port: (server.address() as AddressInfo).port,
@@ -116,8 +140,13 @@ export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Pr
     refuse(method, fault, times = 1) {
       for (let count = 0; count < times; count += 1) host.refusals.push({ method, fault })
     },
+    places,
+    leases: host.leases,
+    machines: () => [...machines],
     machine: (name) => machines.find((one) => one.name === name),
     async [Symbol.asyncDispose]() {
+      for (const lease of [...host.leases.open]) lease.fail()
+      await transferHost?.[Symbol.asyncDispose]()
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },

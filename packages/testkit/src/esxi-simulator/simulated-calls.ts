@@ -6,6 +6,7 @@ import { ovfCalls } from './calls/ovf-calls.ts'
 import { propertyCalls } from './calls/property-calls.ts'
 import { login, sessionCalls } from './calls/session-calls.ts'
 import { snapshotCalls } from './calls/snapshot-calls.ts'
+import { heldByLease } from './simulated-leases.ts'
 import { serviceContent } from './simulated-machine.ts'
 import { element, field, reference, typedValues } from './soap-answer.ts'
 
@@ -40,5 +41,6 @@ export async function answerCall(host: Host, call: Call): Promise<Given | Refusa
       `The method ${call.method} is not known.`,
       `${reference('receiver', call.self.type, call.self.value)}${field('method', call.method)}`,
     )
-  return handler(host, call, session)
+  const held = heldByLease(host, call)
+  return held === undefined ? handler(host, call, session) : { refused: held }
 }

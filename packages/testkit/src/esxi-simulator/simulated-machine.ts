@@ -1,3 +1,8 @@
+import { conductProperties, createConduct, type SimulatedConduct } from './simulated-conduct.ts'
+import { createHardware, type DeviceOptions, frozen, type SimulatedHardware } from './simulated-devices.ts'
+import type { SimulatedPlaces } from './simulated-places.ts'
+import { wireName } from './simulated-places.ts'
+import { createSettings, type SettingsOptions, type SimulatedSettings, settingsProperties } from './simulated-settings.ts'
 import type { SimulatedObject, SimulatedWorld } from './simulated-world.ts'
 import { element, field, reference, type TypedValues, type XmlValue } from './soap-answer.ts'
 
@@ -5,12 +10,14 @@ import { element, field, reference, type TypedValues, type XmlValue } from './so
 export type PowerState = 'poweredOn' | 'poweredOff' | 'suspended'
 
 /** What a simulated machine is made of. */
-export interface MachineOptions {
+export interface MachineOptions extends DeviceOptions, SettingsOptions {
   readonly name: string
   readonly uuid: string
   readonly powerState?: PowerState
-  /** The host cannot read its files: it gives the name, and hardly anything else. */
-  readonly inaccessible?: boolean
+  /** The host cannot read its files: it gives the name, and hardly anything else; `known`: its id, too. */
+  readonly inaccessible?: boolean | 'known'
+  /** What it is like besides, and how it takes what is done to it. */
+  readonly conduct?: Partial<SimulatedConduct>
 }
 
 /** A snapshot in the tree of a machine. */
@@ -21,13 +28,19 @@ export interface SimulatedSnapshot {
   readonly created: string
   readonly quiesced: boolean
   readonly powerState: PowerState
+  /** As it was then. */
+  readonly hardware: SimulatedHardware
   readonly children: SimulatedSnapshot[]
 }
 
 /** A machine of a simulated host; a test may change its power state. */
 export interface SimulatedMachine extends SimulatedObject {
-  readonly name: string
+  name: string
   powerState: PowerState
+  readonly settings: SimulatedSettings
+  /** What it is made of now. A snapshot holds a frozen copy. */
+  readonly hardware: SimulatedHardware
+  readonly conduct: SimulatedConduct
   readonly snapshots: SimulatedSnapshot[]
   currentSnapshot: string | undefined
 }
@@ -52,28 +65,42 @@ function snapshotInfo({ value, snapshots, currentSnapshot }: SimulatedMachine, v
   return values.data('VirtualMachineSnapshotInfo', `${current}${snapshots.map((one) => treeOf('rootSnapshotList', value, one)).join('')}`)
 }
 
-export function createMachine(world: SimulatedWorld, options: MachineOptions): SimulatedMachine {
+const fileOf = ({ name }: SimulatedMachine, values: TypedValues) => ({
+  'summary.config.vmPathName': values.text(`[datastore1] ${name}/${name}.vmx`),
+})
+
+export function createMachine(world: SimulatedWorld, places: SimulatedPlaces, options: MachineOptions): SimulatedMachine {
   const { name, uuid, powerState = 'poweredOff', inaccessible = false } = options
+  const home = {
+    name,
+    uuid,
+    datastore: places.datastores[0]?.name ?? 'datastore1',
+    network: places.networks[0]?.name ?? 'VM Network',
+  }
   const machine: SimulatedMachine = {
     type: 'VirtualMachine',
     value: world.next('vm'),
     name,
     powerState,
+    settings: createSettings(uuid, options),
+    hardware: createHardware(home, options),
+    conduct: createConduct(options.conduct),
     snapshots: [],
     currentSnapshot: undefined,
     properties(values) {
       const always = {
-        name: values.text(name),
+        name: values.text(wireName(machine.name)),
         'runtime.connectionState': values.enumeration('VirtualMachineConnectionState', inaccessible ? 'inaccessible' : 'connected'),
       }
+      if (inaccessible === 'known') return { ...always, 'summary.config.uuid': values.text(uuid), ...fileOf(machine, values) }
       if (inaccessible) return always
       return {
         ...always,
-        'config.uuid': values.text(uuid),
-        'config.template': values.truth(false),
+        ...settingsProperties(machine.name, machine.settings, machine.hardware, places, values),
+        ...fileOf(machine, values),
         'runtime.powerState': values.enumeration('VirtualMachinePowerState', machine.powerState),
-        'runtime.consolidationNeeded': values.truth(false),
         snapshot: snapshotInfo(machine, values),
+        ...conductProperties(world, machine.value, machine.conduct, machine.powerState === 'poweredOn', values),
       }
     },
   }
@@ -87,9 +114,9 @@ export function allSnapshots(snapshots: readonly SimulatedSnapshot[]): readonly 
 }
 
 /** Puts a new snapshot below the current one, and makes it the current one. */
-export function takeSnapshot(machine: SimulatedMachine, snapshot: SimulatedSnapshot): void {
+export function takeSnapshot(machine: SimulatedMachine, snapshot: Omit<SimulatedSnapshot, 'hardware'>): void {
   const current = allSnapshots(machine.snapshots).find(({ value }) => value === machine.currentSnapshot)
-  ;(current?.children ?? machine.snapshots).push(snapshot)
+  ;(current?.children ?? machine.snapshots).push({ ...snapshot, hardware: frozen(machine.hardware) })
   machine.currentSnapshot = snapshot.value
 }
 
@@ -127,5 +154,9 @@ export const serviceContent = (values: TypedValues, { apiType }: { readonly apiT
         ].join(''),
       }),
       reference('sessionManager', 'SessionManager', 'sessions'),
+      reference('authorizationManager', 'AuthorizationManager', 'authorizations'),
+      reference('licenseManager', 'LicenseManager', 'licences'),
+      reference('fileManager', 'FileManager', 'files'),
+      reference('ovfManager', 'OvfManager', 'ovf'),
     ].join(''),
   )

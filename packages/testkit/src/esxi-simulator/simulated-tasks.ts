@@ -16,6 +16,12 @@ export interface TaskWork {
   run(): ResultOfTask | SimulatedFault | undefined
   /** Steps of progress before it runs. */
   readonly steps?: number
+  /** `VirtualMachine.createSnapshot`. */
+  readonly description?: string
+  /** Default true. */
+  readonly cancelable?: boolean
+  /** It does not go on as long as this says so. */
+  holds?(): boolean
 }
 
 /** A reference that a task results in. */
@@ -38,22 +44,32 @@ export function startTask(world: SimulatedWorld, style: PrefixStyle, entity: Sim
         : state === 'success' && outcome !== undefined && !isFault(outcome)
           ? element('result', values.reference(outcome.type, outcome.value))
           : ''
-    const fields = `${field('key', value)}${reference('task', 'Task', value)}${reference('entity', entity.type, entity.value)}`
+    const described = work.description === undefined ? '' : field('descriptionId', work.description)
     return values.data(
       'TaskInfo',
-      `${fields}${field('state', state)}${field('cancelled', cancelled)}${field('cancelable', true)}${end}${state === 'running' ? field('progress', progress) : ''}`,
+      `${field('key', value)}${reference('task', 'Task', value)}${described}${reference('entity', entity.type, entity.value)}${field('state', state)}${field('cancelled', cancelled)}${field('cancelable', work.cancelable !== false)}${end}${state === 'running' ? field('progress', progress) : ''}`,
     )
   }
-  const task: SimulatedObject & { cancel(): void } = {
+  const task: SimulatedObject & { readonly entity: string; cancel(): void } = {
     type: 'Task',
     value,
+    entity: entity.value,
     properties: (values) => ({ info: info(values) }),
     cancel() {
+      if (work.cancelable === false) return
       cancelled = true
+      world.changed()
     },
   }
   world.add(task)
   const step = (left: number) => {
+    if (!cancelled && work.holds?.() === true) {
+      const unwatch = world.watch(() => {
+        unwatch()
+        setImmediate(step, left)
+      })
+      return
+    }
     if (cancelled || left === 0) {
       outcome = cancelled ? { fault: 'RequestCanceled', message: 'The task was canceled by a user.' } : work.run()
       state = isFault(outcome) ? 'error' : 'success'

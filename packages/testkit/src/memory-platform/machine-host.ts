@@ -1,4 +1,4 @@
-import { type CallOptions, HoldfastError, type Machine, type Mark } from '@holdfast/core/spec'
+import { type CallOptions, type Clock, HoldfastError, type Machine, type Mark } from '@holdfast/core/spec'
 import type { Random } from '../random.ts'
 import {
   type DiskContent,
@@ -12,6 +12,7 @@ import {
   thing,
   withBytes,
 } from './content.ts'
+import { type KeptSnapshot, keptSnapshotRequests, newSnapshot, type SnapshotHost, type SnapshotState } from './machine-snapshots.ts'
 import { type Persisted, refill } from './platform-file.ts'
 import type { Requests } from './requests.ts'
 import { found } from './volume-host.ts'
@@ -46,6 +47,8 @@ export interface MemoryMachine {
   readonly snapshots: readonly Snapshot[]
   readonly checkpoints: readonly Checkpoint[]
   readonly backups: readonly GoingBackup[]
+  /** Those of people. */
+  readonly kept: readonly KeptSnapshot[]
 }
 export interface HostDisk {
   readonly id: string
@@ -59,7 +62,7 @@ export interface StartedBackup {
 }
 
 /** A platform of machines, like a hypervisor: names are unique, a name can be taken by a rename, tags can be removed. */
-export interface MachineHost {
+export interface MachineHost extends SnapshotHost {
   list(options: CallOptions): Promise<readonly MemoryMachine[]>
   disksOf(machine: string, options: CallOptions): Promise<readonly DiskContent[]>
   /** All disks, attached ones included. */
@@ -97,6 +100,8 @@ export interface MachineWorld extends Persisted {
   remove(id: string): void
   disksOf(id: string): readonly DiskContent[]
   machine(id: string): MemoryMachine | undefined
+  /** A snapshot that somebody takes with other tools. Gives its id. */
+  addSnapshot(machine: string, name: string): string
   mutate(random: Random): void
   loseCheckpoints(machine: string): void
   loseBitmaps(machine: string): void
@@ -137,14 +142,25 @@ function emptyState(): State {
       if (named(name)) throw new HoldfastError('NAME_TAKEN', `a machine named "${name}" is there already`)
       const id = `vm-${++counters.made}`
       const flags = { unfinished: mark !== undefined, running: mark === undefined, ...(mark && { mark }) }
-      machines.set(id, { id, name, machine: { ...machine, name }, disks: of, snapshots: [], checkpoints: [], backups: [], ...flags })
+      machines.set(id, {
+        id,
+        name,
+        machine: { ...machine, name },
+        disks: of,
+        snapshots: [],
+        checkpoints: [],
+        backups: [],
+        kept: [],
+        ...flags,
+      })
       return id
     },
   }
 }
 
-export function machineWorld(requests: Requests): MachineWorld {
+export function machineWorld(requests: Requests, clock: Clock | undefined): MachineWorld {
   const state = emptyState()
+  const snapshots = snapshotState(state)
   const { machines, disks, patch, get, contents } = state
   return {
     host: {
@@ -152,6 +168,7 @@ export function machineWorld(requests: Requests): MachineWorld {
       disksOf: (id, options) => requests.read('machines.disks', () => contents(id), options),
       disks: (options) => requests.read('disks.list', () => [...disks.values()], options),
       ...snapshotRequests(requests, state),
+      ...keptSnapshotRequests(requests, snapshots, clock),
       ...backupRequests(requests, state),
       ...diskRequests(requests, state),
       ...machineRequests(requests, state),
@@ -172,6 +189,7 @@ export function machineWorld(requests: Requests): MachineWorld {
     },
     disksOf: contents,
     machine: (id) => machines.get(id),
+    addSnapshot: (id, name) => newSnapshot(snapshots, clock, id, { name, memory: false, quiesced: false }).id,
     mutate(random) {
       const running = [...machines.values()].filter((machine) => machine.running && machine.disks.length > 0)
       if (running.length === 0) return
@@ -193,11 +211,29 @@ export function machineWorld(requests: Requests): MachineWorld {
   }
 }
 
+function snapshotState({ get, patch, contents, disks, counters, tick }: State): SnapshotState {
+  return {
+    get,
+    setKept: (machine, kept) => patch(machine, { kept }),
+    contents,
+    setContents(machine, of) {
+      const written = tick()
+      for (const id of get(machine).disks) {
+        const disk = found(disks.get(id), `disk "${id}"`)
+        const then = of.find(({ key }) => key === disk.content.key)
+        if (then) disks.set(id, { ...disk, content: { ...then, written: then.written.map(() => written) } })
+      }
+    },
+    nextNumber: () => ++counters.made,
+  }
+}
+
 function thingsOf({ machines, disks }: State): readonly PlatformThing[] {
-  const ofMachine = ({ id, name, mark, unfinished, running, snapshots, backups, disks: of }: MemoryMachine) => [
+  const ofMachine = ({ id, name, mark, unfinished, running, snapshots, backups, kept, disks: of }: MemoryMachine) => [
     thing(`machine ${id}`, mark, { name, unfinished, running, disks: of }),
     ...snapshots.map((snapshot) => thing(`snapshot ${snapshot.name}`, snapshot.mark, id)),
     ...backups.map((backup) => thing(`backup ${backup.id}`, backup.mark, id)),
+    ...kept.map((each) => thing(`kept ${each.id}`, each.mark, { machine: id, name: each.name, digest: digestOfDisks(each.disks) })),
   ]
   return [
     ...[...machines.values()].flatMap(ofMachine),

@@ -35,6 +35,8 @@ export interface MemoryPlatform {
   contents(workload: string): ReadonlyMap<string, Uint8Array> | undefined
   /** One hash of the contents. Every scripted backup writes that of what it froze into `description.digest`. */
   digest(workload: string): string | undefined
+  /** Somebody takes a snapshot of a machine (by id) with other tools: it carries no mark. Gives the snapshot's id. */
+  addSnapshot(machine: string, name: string): string
   /** One write by something that runs. */
   mutate(random: Random): void
   /** The workload is gone, as after a disaster. */
@@ -60,7 +62,7 @@ export interface MemoryPlatform {
 export interface MemoryPlatformOptions {
   /** Where the first contents and the faults come from. Default: seed 1. */
   readonly random?: Random
-  /** For `latencyMs`: how long each request takes. */
+  /** For `latencyMs`, how long each request takes, and the times of snapshots. */
   readonly clock?: Clock
   /** Milliseconds on `clock`; without a clock nothing takes time. Default 0. */
   readonly latencyMs?: number
@@ -89,7 +91,7 @@ export function memoryPlatform({
   const transact: Transact = file === undefined ? (action) => action() : platformInFile(file, () => [volumes, machines, ids])
   const requests = platformRequests({ ...wire, transact, random: random.fork('wire') })
   const volumes = volumeWorld(requests)
-  const machines = machineWorld(requests)
+  const machines = machineWorld(requests, wire.clock)
   return {
     volumes: volumes.host,
     machines: machines.host,
@@ -126,6 +128,7 @@ function ownerView(
       const disks = Array.from({ length: count }, (_, index) => firstDisk(index, sizes))
       return transact(() => machines.add(machineOf(name, disks), disks))
     },
+    addSnapshot: (machine, name) => transact(() => machines.addSnapshot(machine, name)),
     contents: (workload) => transact(() => contentsOf(volumes, machines, workload)),
     digest: (workload) => transact(() => digestOf(volumes, machines, workload)),
     mutate: (random) => transact(() => (random.chance(0.5) ? machines.mutate(random) : volumes.mutate(random, fileBytes))),

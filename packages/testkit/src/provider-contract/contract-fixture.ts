@@ -126,7 +126,7 @@ export function sameContent(
 /** One attempt for each intent that it asks for, which cannot be stored then, and one in which all can. After each the platform is as it was. */
 export async function refuseEachIntent(
   fixture: ProviderFixture,
-  what: 'backup' | 'restore',
+  what: 'backup' | 'restore' | 'snapshot',
   attempt: (run: ContractRun) => Promise<unknown>,
 ): Promise<void> {
   const before = await fixture.things()

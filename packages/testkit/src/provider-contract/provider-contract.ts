@@ -3,6 +3,7 @@ import { type ProviderTests, withFixture } from './contract-fixture.ts'
 import { inventoryContract, optionsContract } from './inventory-contract.ts'
 import type { ProviderContractOptions } from './provider-under-test.ts'
 import { restoreContract } from './restore-contract.ts'
+import { snapshotContract } from './snapshot-contract.ts'
 import { undoContract } from './undo-contract.ts'
 
 /**
@@ -22,6 +23,7 @@ export function providerContract(options: ProviderContractOptions): void {
     backup: backupContract,
     undo: undoContract,
     restore: restoreContract,
+    snapshots: snapshotContract,
   }
   for (const [group, tests] of Object.entries(groups)) {
     options.describe(group, () => {

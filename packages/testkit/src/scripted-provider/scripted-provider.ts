@@ -2,13 +2,15 @@ import type { Provider, Workload } from '@holdfast/core/spec'
 import type { MemoryPlatform } from '../memory-platform/memory-platform.ts'
 import { esxiLike, type MachineBackup, ovirtLike, rawDisk } from './machine-backups.ts'
 import { machineRestore } from './machine-restore.ts'
+import { withSnapshots } from './machine-snapshots.ts'
 import { flagOptions } from './parse-options.ts'
 import { volumeProvider } from './volume-provider.ts'
 
 /**
  * How a platform gives its bytes, and how what was made there is undone. `tarVolume`, `tarProject`: one volume or all of a project as tar, read through
  * a helper while their containers stand still. `esxiLike`: a snapshot, then one VMDK stream after the other. `ovirtLike`: all disks at once by position,
- * with checkpoints, so that increments are possible until the platform forgets them. `rawDisk`: disks of which nothing is known but their bytes.
+ * with checkpoints, so that increments are possible until the platform forgets them. `rawDisk`: disks of which nothing is known but their bytes. The first
+ * two of these hypervisors have snapshots that people keep.
  */
 export type ProviderShape = 'tarVolume' | 'tarProject' | 'esxiLike' | 'ovirtLike' | 'rawDisk'
 
@@ -26,7 +28,7 @@ export function scriptedProvider(
 ): Provider {
   if (shape === 'tarVolume' || shape === 'tarProject') return volumeProvider(platform, shape, name)
   const backup = machineBackups[shape]
-  return {
+  const provider: Provider = {
     specVersion: 1,
     kind: shape,
     async check(options) {
@@ -44,4 +46,5 @@ export function scriptedProvider(
     parseOptions: flagOptions({}),
     async [Symbol.asyncDispose]() {},
   }
+  return shape === 'rawDisk' ? provider : withSnapshots(platform.machines, provider)
 }

@@ -47,16 +47,18 @@ export function createDueSelections(parts: EngineParts, inventories: Inventories
     },
     async select(cursor, plan, now, options) {
       if (plan.kind === 'maintenance') return emptySelection
-      if (plan.workloads === undefined) return { ...emptySelection, workloads: await knownWorkloads(parts, plan.repository, options) }
-      const providers = patternProviders(plan.workloads)
+      if (plan.kind === 'verification' && plan.workloads === undefined)
+        return { ...emptySelection, workloads: await knownWorkloads(parts, plan.repository, options) }
+      const selectors = plan.workloads ?? []
+      const providers = patternProviders(selectors)
       // A node without the provider cannot tell what a pattern stands for.
       if (!providers.every((each) => parts.providers.has(each))) return undefined
-      if (providers.length === 0) return selectFrom(plan.workloads, new Map())
+      if (providers.length === 0) return selectFrom(selectors, new Map())
       // Not since the due time: a host that was off finds its plans late, and its platforms may need a minute to answer.
       const wait = waits.get(dueKey(cursor)) ?? { since: parts.clock.monotonic(), seen: now }
       waits.set(dueKey(cursor), wait)
       const shown = askAll(parts, inventories, providers, wait, cursor.planId)
-      return shown && selectFrom(plan.workloads, shown)
+      return shown && selectFrom(selectors, shown)
     },
     keep(due) {
       for (const key of waits.keys()) if (!due.has(key)) waits.delete(key)

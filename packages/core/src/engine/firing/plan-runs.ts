@@ -1,5 +1,5 @@
 import { runHash, workloadKey } from '../../model/names.ts'
-import type { BackupPlan, MaintenancePlan, Plan, VerificationPlan } from '../../model/plan.ts'
+import type { BackupPlan, MaintenancePlan, Plan, SnapshotPlan, VerificationPlan } from '../../model/plan.ts'
 import type { RunInput } from '../../model/run-input.ts'
 import type { RunRequest } from '../../spec/store.ts'
 import type { WorkloadRef } from '../../spec/workload.ts'
@@ -43,6 +43,7 @@ function plannedRuns(
   workloads: readonly WorkloadRef[],
 ): readonly PlannedRun[] {
   if (plan.kind === 'backup') return workloads.map((workload) => backupRun(planId, plan, workload))
+  if (plan.kind === 'snapshot') return workloads.map((workload) => snapshotRun(planId, plan, workload))
   if (plan.kind === 'verification') return verificationRuns(planId, plan, occasion, workloads)
   return maintenanceRuns(parts, plan)
 }
@@ -51,6 +52,11 @@ function backupRun(planId: string, plan: BackupPlan, workload: WorkloadRef): Pla
   const { repository, options, compression, chain } = plan
   const input = { operation: 'backup', plan: planId, repository, workload, options, compression } as const
   return { subject: workloadKey(workload), input: { ...input, ...(chain && { chain }) } }
+}
+
+function snapshotRun(planId: string, { memory, quiesce, name }: SnapshotPlan, workload: WorkloadRef): PlannedRun {
+  const input = { operation: 'snapshot', plan: planId, workload, memory, quiesce } as const
+  return { subject: workloadKey(workload), input: { ...input, ...(name !== undefined && { name }) } }
 }
 
 function verificationRuns(

@@ -77,8 +77,9 @@ async function workloadsOf(
   options: CallOptions,
 ): Promise<{ readonly workloads: readonly WorkloadRef[]; readonly notes: readonly string[] }> {
   if (plan.kind === 'maintenance') return { workloads: [], notes: [] }
-  if (!plan.workloads) return { workloads: await knownWorkloads(parts, plan.repository, options), notes: [] }
-  const { workloads, empty, failed } = await selectWorkloads(parts, plan.workloads, options)
+  if (plan.kind === 'verification' && !plan.workloads)
+    return { workloads: await knownWorkloads(parts, plan.repository, options), notes: [] }
+  const { workloads, empty, failed } = await selectWorkloads(parts, plan.workloads ?? [], options)
   const notes = [
     ...empty.map((pattern) => `nothing fits ${pattern}`),
     ...failed.map(({ provider, error }) => `provider "${provider}" cannot be asked: ${errorText(error)}`),

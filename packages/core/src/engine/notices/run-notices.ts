@@ -1,3 +1,4 @@
+import type { RunWarning } from '../../model/manifest-types.ts'
 import { workloadKey } from '../../model/names.ts'
 import type {
   BackupOutcome,
@@ -5,8 +6,10 @@ import type {
   Finding,
   MergeOutcome,
   PruneOutcome,
+  PruneSnapshotsOutcome,
   RescanOutcome,
   RestoreOutcome,
+  SnapshotOutcome,
   VerifyOutcome,
 } from '../../model/run-outcome.ts'
 import { formatBytes, formatDuration } from '../../spec/helpers/index.ts'
@@ -113,6 +116,8 @@ const titles: { readonly [operation: string]: string } = {
   copy: 'Copy',
   rescan: 'Rescan',
   sweep: 'Clean-up',
+  snapshot: 'Snapshot',
+  'prune-snapshots': 'Pruning of snapshots',
 }
 
 function titleOf(run: Run): string {
@@ -133,6 +138,8 @@ function detailOf({ operation }: Run, result: Json): { readonly detail: string; 
       const { workload, point } = result as unknown as RestoreOutcome
       return { detail: `${workload} from point ${point}` }
     }
+    if (operation === 'snapshot') return snapshotDetail(result as unknown as SnapshotOutcome)
+    if (operation === 'prune-snapshots') return pruneSnapshotsDetail(result as unknown as PruneSnapshotsOutcome)
     if (operation === 'copy') return copyDetail(result as unknown as CopyOutcome)
     if (operation === 'merge') return mergeDetail(result as unknown as MergeOutcome)
     if (operation === 'prune') {
@@ -148,9 +155,21 @@ function detailOf({ operation }: Run, result: Json): { readonly detail: string; 
 function backupDetail({ bytes, items, warnings }: BackupOutcome): { readonly detail: string } {
   const forms = new Set(items.map(({ form }) => form).filter((form) => form === 'full' || form === 'incremental'))
   const kind = forms.size === 0 ? '' : `${[...forms].join(' and ')}, `
-  const noted = warnings.length === 0 ? '' : `; ${counted(warnings.length, 'warning')}, first: ${warnings[0]?.message}`
-  return { detail: `${kind}${formatBytes(bytes.transferred)} read, ${formatBytes(bytes.stored)} stored${noted}` }
+  return { detail: `${kind}${formatBytes(bytes.transferred)} read, ${formatBytes(bytes.stored)} stored${warningsText(warnings)}` }
 }
+
+function snapshotDetail({ name, memory, quiesced, warnings }: SnapshotOutcome): { readonly detail: string } {
+  const made = [`"${name}"`, ...(memory ? ['with memory'] : []), ...(quiesced ? ['quiesced'] : [])]
+  return { detail: `${made.join(', ')}${warningsText(warnings)}` }
+}
+
+function pruneSnapshotsDetail({ removed, kept, warnings }: PruneSnapshotsOutcome) {
+  const detail = `${counted(removed.length, 'snapshot')} removed, ${kept} kept${warningsText(warnings)}`
+  return { detail, bad: warnings.length > 0 }
+}
+
+const warningsText = (warnings: readonly RunWarning[]): string =>
+  warnings.length === 0 ? '' : `; ${counted(warnings.length, 'warning')}, first: ${warnings[0]?.message}`
 
 function copyDetail({ point, repository, stored }: CopyOutcome): { readonly detail: string } {
   return {

@@ -181,7 +181,7 @@ async function problemOf(parts: EngineParts, current: CatalogPoint, options: Cal
 }
 
 /** Ages and days are read from clocks: one that has jumped would delete what it makes look old. */
-function requireTrustedClock({ clockWatch, name }: EngineParts): void {
+export function requireTrustedClock({ clockWatch, name }: EngineParts): void {
   if (clockWatch.trusted()) return
   const { host, store } = clockWatch.away()
   const away = Math.abs(host) > Math.abs(store) ? { whose: `of node "${name}"`, by: host } : { whose: 'of the store', by: store }

@@ -6,8 +6,10 @@ import { backup } from '../operations/backup.ts'
 import { copy } from '../operations/copy.ts'
 import { merge } from '../operations/merge.ts'
 import { prune } from '../operations/prune.ts'
+import { pruneSnapshots } from '../operations/prune-snapshots.ts'
 import { rescan } from '../operations/rescan.ts'
 import { restore } from '../operations/restore.ts'
+import { snapshot } from '../operations/snapshot.ts'
 import { sweepRun } from '../operations/sweep-run.ts'
 import { verify } from '../operations/verify.ts'
 import type { EngineParts } from '../parts.ts'
@@ -76,6 +78,8 @@ async function work(parts: EngineParts, attempt: Attempt): Promise<Success | und
   if (input.operation === 'copy') return await copy(parts, attempt, input)
   if (input.operation === 'rescan') return await rescan(parts, attempt, input)
   if (input.operation === 'sweep') return await sweepRun(parts, attempt, input)
+  if (input.operation === 'snapshot') return await snapshot(parts, attempt, input)
+  if (input.operation === 'prune-snapshots') return await pruneSnapshots(parts, attempt, input)
   if (input.repository === undefined) throw new HoldfastError('INVALID_OPTIONS', `The restore ${attempt.run.key} names no repository.`)
   return await restore(parts, attempt, { ...input, repository: input.repository })
 }

@@ -47,8 +47,8 @@ export function plainResult(result: object): Json {
 export function committedSuccess(reference: ManifestRef, manifest: Manifest): Success {
   const items: readonly ItemOutcome[] = manifest.items.map((item) =>
     item.type === 'disk'
-      ? { name: item.disk.name, form: item.form, reason: item.reason, size: item.disk.size, stored: item.file.size }
-      : { name: item.name, form: item.form, size: item.size, stored: item.file.size },
+      ? { name: item.disk.name, form: item.form, format: item.format, reason: item.reason, size: item.disk.size, stored: item.file.size }
+      : { name: item.name, form: item.form, format: item.format, size: item.size, stored: item.file.size },
   )
   const { point, number, createdAt, consistency, bytes, skipped, warnings } = manifest
   const outcome: BackupOutcome = {

@@ -19,7 +19,10 @@ export async function followUps(parts: EngineParts, run: Run, points: readonly P
     return row === undefined ? [] : [pruneAfter(parts, run, input.repository, parseWorkloadKey(row.workload))]
   }
   if (input.operation === 'copy') return points.length > 0 ? [nextCopy(parts, run, input)] : afterCopies(parts, run, input)
-  if (input.operation !== 'backup' || run.planId === undefined) return []
+  if (run.planId === undefined) return []
+  if (input.operation === 'snapshot')
+    return [following(parts, run, 'prune', { operation: 'prune-snapshots', plan: run.planId, workload: input.workload })]
+  if (input.operation !== 'backup') return []
   const plan = await planOf(parts, run.planId)
   if (!plan) return []
   const { repository, workload } = input

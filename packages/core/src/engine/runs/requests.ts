@@ -1,10 +1,11 @@
 import { workloadKey } from '../../model/names.ts'
 import type { Plan, VerificationPlan } from '../../model/plan.ts'
-import { parseRunInput, type RunInput } from '../../model/run-input.ts'
+import { type PruneSnapshotsInput, parseRunInput, type RunInput, type SnapshotInput } from '../../model/run-input.ts'
 import { HoldfastError } from '../../spec/errors.ts'
 import type { Json } from '../../spec/json.ts'
 import type { Resource, RunRequest } from '../../spec/store.ts'
 import { type EngineParts, providerNamed, repositoryNamed } from '../parts.ts'
+import { snapshotAbility } from '../snapshots/snapshot-ability.ts'
 
 const exclusive = { units: 1, capacity: 1 }
 
@@ -15,6 +16,10 @@ export function resolveInput(parts: EngineParts, raw: unknown): RunInput {
     repositoryNamed(parts, input.repository)
     const options = parseOptions(parts, input.workload.provider, 'backup', input.options)
     return { ...input, options }
+  }
+  if (isOfSnapshots(input)) {
+    snapshotAbility(parts, input.workload.provider)
+    return input
   }
   if (input.operation !== 'restore') {
     repositoryNamed(parts, input.repository)
@@ -53,8 +58,12 @@ export function resolvePlan(parts: EngineParts, plan: Plan): Plan {
     for (const name of plan.repositories ?? []) repositoryNamed(parts, name)
     return plan
   }
-  repositoryNamed(parts, plan.repository)
   const providers = new Set((plan.workloads ?? []).map((workload) => workload.provider))
+  if (plan.kind === 'snapshot') {
+    for (const name of providers) snapshotAbility(parts, name)
+    return plan
+  }
+  repositoryNamed(parts, plan.repository)
   for (const name of providers) providerNamed(parts, name)
   if (plan.kind === 'verification') return resolveVerification(parts, plan)
   for (const { repository } of plan.copy ?? []) repositoryNamed(parts, repository)
@@ -86,12 +95,12 @@ function onlyOr(parsed: readonly Json[], given: Json): Json {
 /** The row of a run. Resources are traffic control only: no data is safe because of them. */
 export function runRequest(parts: EngineParts, key: string, input: RunInput): RunRequest {
   // Only who works on a workload takes part in its order: undo what is left of the last one first.
-  const workload = input.operation === 'backup' || input.operation === 'restore' ? workloadKey(input.workload) : undefined
-  const repository = input.repository ?? ''
+  const workload = worksOnWorkload(input) ? workloadKey(input.workload) : undefined
+  const repository = ('repository' in input ? input.repository : undefined) ?? ''
   return {
     key,
     operation: input.operation,
-    ...(input.operation === 'backup' && input.plan !== undefined && { planId: input.plan }),
+    ...('plan' in input && input.plan !== undefined && { planId: input.plan }),
     ...(workload !== undefined && { workload }),
     delay: 0,
     priority: 0,
@@ -102,15 +111,30 @@ export function runRequest(parts: EngineParts, key: string, input: RunInput): Ru
   }
 }
 
+type OnWorkload = Extract<RunInput, { readonly operation: 'backup' | 'restore' | 'snapshot' | 'prune-snapshots' }>
+
+function worksOnWorkload(input: RunInput): input is OnWorkload {
+  return input.operation === 'backup' || input.operation === 'restore' || isOfSnapshots(input)
+}
+
+function isOfSnapshots(input: RunInput): input is SnapshotInput | PruneSnapshotsInput {
+  return input.operation === 'snapshot' || input.operation === 'prune-snapshots'
+}
+
+/** Where the work is done on a platform: a restore may go to another one. */
+function providerOf(input: OnWorkload): string {
+  return (input.operation === 'restore' ? input.provider : undefined) ?? input.workload.provider
+}
+
 function needsOf(input: RunInput, repository: string): readonly string[] {
-  if (input.operation === 'backup') return [`provider:${input.workload.provider}`, `repository:${repository}`]
-  if (input.operation === 'restore') return [`provider:${input.provider ?? input.workload.provider}`, `repository:${repository}`]
+  if (isOfSnapshots(input)) return [`provider:${input.workload.provider}`]
+  if (worksOnWorkload(input)) return [`provider:${providerOf(input)}`, `repository:${repository}`]
   if (input.operation === 'copy') return [`repository:${input.from}`, `repository:${repository}`]
   return [`repository:${repository}`]
 }
 
 function resourcesOf(input: RunInput, repository: string): readonly Resource[] {
-  if (input.operation === 'backup') return [{ name: `workload:${workloadKey(input.workload)}`, ...exclusive }]
+  if (input.operation === 'backup' || isOfSnapshots(input)) return [{ name: `workload:${workloadKey(input.workload)}`, ...exclusive }]
   if (input.operation === 'restore')
     return [{ name: `target:${input.provider ?? ''}/${input.target ?? input.name ?? input.workload.id}`, ...exclusive }]
   if (input.operation === 'prune' || input.operation === 'rescan' || input.operation === 'sweep')
@@ -124,12 +148,7 @@ function resourcesOf(input: RunInput, repository: string): readonly Resource[] {
 
 /** The limits that the application has set for all nodes together. */
 function limitsOf(parts: EngineParts, input: RunInput, repository: string): readonly Resource[] {
-  const provider =
-    input.operation === 'backup'
-      ? input.workload.provider
-      : input.operation === 'restore'
-        ? (input.provider ?? input.workload.provider)
-        : undefined
+  const provider = worksOnWorkload(input) ? providerOf(input) : undefined
   const limit = (name: string, capacity: number | undefined): readonly Resource[] =>
     capacity === undefined ? [] : [{ name, units: 1, capacity }]
   return [

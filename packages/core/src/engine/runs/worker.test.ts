@@ -1,5 +1,6 @@
 import { countingIds, memoryPlatform, memoryRepository, memoryStore, scriptedProvider } from '@holdfast/testkit'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
+import { hour, nightly, planWorld } from '../../../test/plan-world.ts'
 import { systemClock } from '../../clock.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { createEngine } from '../create-engine.ts'
@@ -32,4 +33,18 @@ test('freeze: a process that stood still for longer than its lease does not take
   await engine.run({ key: 'k', operation: 'backup', repository: 'main', workload: { provider: 'p', id } })
   expect(await engine.getRun('k')).toMatchObject({ state: 'succeeded', attempt: 1, failures: 0 })
   await engine.stop()
+})
+
+test('runDue waits for a plan with a pattern, also of a provider that answers at once', async () => {
+  const { clock, platform, make, runs, close } = planWorld()
+  onTestFinished(close)
+  platform.addVolume('data')
+  const hourly = { ...nightly('data'), workloads: [{ provider: 'p', glob: '*' }], schedule: { type: 'simple', every: 'hour' } } as const
+  const engine = await make({ hourly })
+  await clock.runUntil(engine.runDue())
+  for (let count = 1; count <= 4; count++) {
+    await clock.advance(hour)
+    await clock.runUntil(engine.runDue())
+    expect((await runs('backup')).filter(({ state }) => state === 'succeeded')).toHaveLength(count)
+  }
 })

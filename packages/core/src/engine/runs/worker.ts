@@ -179,9 +179,9 @@ function createPuller(parts: EngineParts, lifetime: AbortSignal, stopping: Abort
   }
   return {
     wake,
-    /** Rejects with what the last pull failed of. */
+    /** Nothing pulls: what woke it during a pull has had its own. Rejects with what the last pull failed of. */
     async settled() {
-      await pulling
+      while (pulling) await pulling
       if (failure) throw failure.error
     },
   }

@@ -2,6 +2,7 @@ import type { DataTypeEntry } from './schema-entry.ts'
 
 /** Leases of disks that are exported or imported. */
 export const leaseTypes = {
+  KeyValue: { fields: { key: 'string', value: 'string' } },
   HttpNfcLeaseInfo: {
     fields: {
       lease: 'ref:HttpNfcLease',

@@ -31,6 +31,7 @@ export const ovfTypes = {
       includeImageFiles: 'boolean?',
     },
   },
+  OvfOptionInfo: { fields: { option: 'string' } },
   OvfManagerCommonParams: { fields: { locale: 'string', deploymentOption: 'string', importOption: 'string[]' } },
   OvfParseDescriptorParams: { base: 'OvfManagerCommonParams', fields: {} },
   OvfNetworkInfo: { fields: { name: 'string', description: 'string?' } },

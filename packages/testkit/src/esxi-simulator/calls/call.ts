@@ -1,5 +1,8 @@
 import type { createCollector } from '../simulated-collector.ts'
+import type { HostFactOptions } from '../simulated-host-facts.ts'
+import type { SimulatedLeases } from '../simulated-leases.ts'
 import type { SimulatedMachine } from '../simulated-machine.ts'
+import type { SimulatedPlaces } from '../simulated-places.ts'
 import { startTask, type TaskWork } from '../simulated-tasks.ts'
 import type { SimulatedWorld } from '../simulated-world.ts'
 import { type PrefixStyle, reference, type SimulatedFault } from '../soap-answer.ts'
@@ -22,7 +25,10 @@ export interface SimulatedSession {
 /** A simulated host behind its calls. */
 export interface Host {
   readonly world: SimulatedWorld
-  readonly machines: readonly SimulatedMachine[]
+  readonly machines: SimulatedMachine[]
+  readonly places: SimulatedPlaces
+  readonly leases: SimulatedLeases
+  readonly facts: HostFactOptions
   readonly style: PrefixStyle
   readonly apiType: 'HostAgent' | 'VirtualCenter'
   readonly user: string

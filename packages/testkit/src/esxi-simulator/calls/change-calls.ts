@@ -1,4 +1,152 @@
-import type { Handler } from './call.ts'
+import { reconfigureAutoStart } from '../simulated-auto-start.ts'
+import { allSnapshots, type PowerState, type SimulatedMachine } from '../simulated-machine.ts'
+import { nameGiven, reconfigure, sameName } from '../simulated-reconfiguration.ts'
+import { field, type SimulatedFault } from '../soap-answer.ts'
+import { parameter } from '../soap-request.ts'
+import { type Call, type Given, gone, type Handler, type Host, machineOf, nothing, type Refusal, refused, task, textOf } from './call.ts'
+
+type Work = (host: Host, machine: SimulatedMachine, call: Call) => Given | Refusal
+
+/** A call that is about one machine. */
+const onMachine =
+  (work: Work): Handler =>
+  (host, call) => {
+    const machine = machineOf(host, call)
+    return machine === undefined ? gone(call) : work(host, machine, call)
+  }
+
+/** What a machine that waits for an answer does not do. */
+const unlessAsked =
+  (work: Work): Work =>
+  (host, machine, call) => {
+    const { question } = machine.conduct
+    return question === undefined
+      ? work(host, machine, call)
+      : refused('QuestionPending', 'The operation cannot proceed, since a question is pending.', field('text', question.text))
+  }
+
+const wrongState = (wanted: PowerState, { powerState }: SimulatedMachine): SimulatedFault => ({
+  fault: 'InvalidPowerState',
+  message: 'The attempted operation cannot be performed in the current state.',
+  fields: field('requestedState', wanted) + field('existingState', powerState),
+})
+
+const isLeased = (host: Host, machine: SimulatedMachine): boolean => [...host.leases.open].some(({ work }) => work.entity === machine)
+
+const busy: SimulatedFault = {
+  fault: 'TaskInProgress',
+  message: 'The operation is not allowed while another task is in progress.',
+  fields: '<task type="Task">task-of-lease</task>',
+}
+
+const powerOn: Work = (host, machine) => {
+  if (isLeased(host, machine)) return { refused: busy }
+  const { conduct } = machine
+  const asked = machine.powerState === 'poweredOn' ? undefined : conduct.asksAtPowerOn
+  if (asked !== undefined) {
+    conduct.question = asked
+    conduct.asksAtPowerOn = undefined
+  }
+  return task(host, machine, {
+    description: 'VirtualMachine.powerOn',
+    holds: () => conduct.question !== undefined,
+    run() {
+      if (machine.powerState === 'poweredOn') return wrongState('poweredOn', machine)
+      if (asked !== undefined && conduct.answers.at(-1) === '0')
+        return { fault: 'GenericVmConfigFault', message: 'The operation was canceled.', fields: field('reason', 'canceled') }
+      machine.powerState = 'poweredOn'
+      for (const card of machine.hardware.cards) card.connected = card.startConnected
+      return undefined
+    },
+  })
+}
+
+const powerOff: Work = (host, machine) =>
+  task(host, machine, {
+    description: 'VirtualMachine.powerOff',
+    run() {
+      if (machine.powerState === 'poweredOff') return wrongState('poweredOff', machine)
+      machine.powerState = machine.conduct.startsAgain ? 'poweredOn' : 'poweredOff'
+      return undefined
+    },
+  })
+
+const shutDown: Work = ({ world }, machine) => {
+  const { toolsRunning, shutdownMs } = machine.conduct
+  if (machine.powerState !== 'poweredOn') return { refused: wrongState('poweredOff', machine) }
+  if (!toolsRunning)
+    return refused('ToolsUnavailable', 'Cannot complete operation because VMware Tools is not running in this virtual machine.')
+  if (shutdownMs === undefined) return nothing
+  const off = () => {
+    machine.powerState = 'poweredOff'
+    world.changed()
+  }
+  world.clock.sleep(shutdownMs, { signal: new AbortController().signal }).then(off, off)
+  return nothing
+}
+
+const answer: Work = ({ world }, { conduct }, call) => {
+  if (conduct.question?.id !== textOf(call, 'questionId')) return refused('ConcurrentAccess', 'The question has been answered already.')
+  const choice = textOf(call, 'answerChoice')
+  if (!conduct.question.choices.some(({ key }) => key === choice))
+    return refused('InvalidArgument', 'A specified parameter was not correct: answerChoice', field('invalidProperty', 'answerChoice'))
+  conduct.answers.push(choice)
+  conduct.question = undefined
+  world.changed()
+  return nothing
+}
+
+const rename: Work = (host, machine, call) =>
+  task(host, machine, {
+    description: 'VirtualMachine.rename',
+    run() {
+      const name = nameGiven(textOf(call, 'newName'))
+      const clash = sameName(host, machine, name)
+      if (clash === undefined) machine.name = name
+      return clash
+    },
+  })
+
+function takeOut({ world, machines }: Host, machine: SimulatedMachine): void {
+  for (const { value } of allSnapshots(machine.snapshots)) {
+    const object = world.find('VirtualMachineSnapshot', value)
+    if (object !== undefined) world.remove(object)
+  }
+  machines.splice(machines.indexOf(machine), 1)
+  world.remove(machine)
+}
+
+const destroy: Work = (host, machine) => {
+  if (isLeased(host, machine)) return { refused: busy }
+  return task(host, machine, {
+    description: 'VirtualMachine.destroy',
+    run() {
+      if (machine.powerState !== 'poweredOff') return wrongState('poweredOff', machine)
+      takeOut(host, machine)
+      return undefined
+    },
+  })
+}
+
+const unregister: Work = (host, machine) => {
+  if (machine.powerState !== 'poweredOff') return { refused: wrongState('poweredOff', machine) }
+  takeOut(host, machine)
+  return nothing
+}
 
 /** Power, settings, names and questions of machines. */
-export const changeCalls: { readonly [method: string]: Handler } = {}
+export const changeCalls: { readonly [method: string]: Handler } = {
+  ReconfigVM_Task: onMachine(
+    unlessAsked((host, machine, call) =>
+      task(host, machine, { description: 'VirtualMachine.reconfigure', run: () => reconfigure(host, machine, parameter(call, 'spec')) }),
+    ),
+  ),
+  Rename_Task: onMachine(rename),
+  Destroy_Task: onMachine(unlessAsked(destroy)),
+  UnregisterVM: onMachine(unregister),
+  PowerOnVM_Task: onMachine(unlessAsked(powerOn)),
+  PowerOffVM_Task: onMachine(powerOff),
+  ShutdownGuest: onMachine(unlessAsked(shutDown)),
+  AnswerVM: onMachine(answer),
+  ReconfigureAutostart: reconfigureAutoStart,
+}

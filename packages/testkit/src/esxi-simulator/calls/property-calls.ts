@@ -1,3 +1,4 @@
+import { isKindOf } from '../managed-types.ts'
 import { createCollector, objectContent, selectedBy } from '../simulated-collector.ts'
 import { element, field, reference } from '../soap-answer.ts'
 import { parameter } from '../soap-request.ts'
@@ -31,7 +32,7 @@ function retrieve(host: Host, call: Call, session: SimulatedSession): Given | Re
   const { paths, object, skip } = selectedBy(spec)
   const found = host.world.find(object.type, object.value)
   const members = skip
-    ? host.world.objects().filter(({ type }) => session.views.get(object.value)?.includes(type))
+    ? host.world.objects().filter(({ type }) => session.views.get(object.value)?.some((wanted) => isKindOf(type, wanted)))
     : found === undefined
       ? undefined
       : [found]

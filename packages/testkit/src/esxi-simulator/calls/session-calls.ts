@@ -20,7 +20,7 @@ export function login(host: Host, call: Call): Given | Refusal {
 }
 
 export const sessionCalls: { readonly [method: string]: Handler } = {
-  CurrentTime: () => returned(field('returnval', '2026-01-01T00:00:00Z')),
+  CurrentTime: ({ world, facts }) => returned(field('returnval', new Date(world.clock.now() + (facts.clockAheadMs ?? 0)).toISOString())),
   Logout(host, call, session) {
     session.ended.abort()
     host.sessions.delete(call.session ?? '')

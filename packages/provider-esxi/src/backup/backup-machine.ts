@@ -1,0 +1,128 @@
+import {
+  type BackupRequest,
+  type BackupResult,
+  type BackupSink,
+  bytesOf,
+  HoldfastError,
+  type Json,
+  type RunContext,
+} from '@holdfast/core/spec'
+import type { Connection } from '../connection.ts'
+import { findMachine } from '../inventory/find-machine.ts'
+import type { FoundMachine } from '../inventory/found-machine.ts'
+import { writeManifest } from '../ovf/manifest.ts'
+import { type BackupOptions, parseBackupOptions } from './backup-options.ts'
+import { compareSums } from './compare-sums.ts'
+import { describeExport } from './describe-export.ts'
+import { type ExportPlan, fileNameOf, planExport } from './export-files.ts'
+import { type OpenExport, openExport } from './open-export.ts'
+import { type ReceivedFile, receiveFiles } from './receive-files.ts'
+
+/** What a point of an export says of itself, for a restore by this provider. */
+export interface ExportDescription {
+  readonly v: 1
+  /** Name of the OVF descriptor among the files. */
+  readonly descriptor: string
+  /** Name of the list of sums; absent when a file is not kept as it came. */
+  readonly manifest?: string
+  /** What was exported, by the names of the files: how the host calls the device. */
+  readonly files: { readonly [name: string]: { readonly device: string; readonly disk?: string } }
+  /** Where it was, for people. */
+  readonly source: { readonly host: string; readonly version: string; readonly reference: string; readonly configFile?: string }
+}
+
+function refuseObstacles({ name, obstacles }: FoundMachine): void {
+  const stopping = obstacles.filter(({ stops }) => stops)
+  if (stopping.length === 0) return
+  throw new HoldfastError(
+    stopping.every(({ kind }) => kind === 'question' || kind === 'foreign-snapshot') ? 'IN_USE' : 'UNSUPPORTED',
+    `${name} cannot be backed up as it is. ${stopping.map(({ message }) => message).join(' ')}`,
+    { remedy: 'Mend what the message names; nothing was changed.', details: stopping.map(({ kind, message }) => ({ kind, message })) },
+  )
+}
+
+interface Read {
+  readonly plan: ExportPlan
+  readonly received: readonly ReceivedFile[]
+  readonly descriptor: string
+}
+
+async function readExport(
+  connection: Connection,
+  machine: FoundMachine,
+  { lease, snapshot }: OpenExport,
+  { images, parallel }: BackupOptions,
+  sink: BackupSink,
+  run: RunContext,
+): Promise<Read> {
+  const plan = planExport(lease.urls, machine.disks, { machine: machine.name, images, snapshot: snapshot !== undefined })
+  const sums = (await lease.askForSha256(run)) ? 'sha256' : 'sha1'
+  const received = await receiveFiles(connection, lease, plan.files, sink, run, { machine: machine.name, parallel, sums })
+  const manifest = await lease.manifest(run)
+  compareSums(received, manifest, run)
+  await lease.complete(run)
+  const descriptor = await describeExport(connection, { machine, snapshot, received, manifest }, run)
+  return { plan, received, descriptor }
+}
+
+/** The descriptor, and the list of sums last. A list that names a file which is not kept as it came would be wrong. */
+async function storeTexts(
+  name: string,
+  { received, descriptor }: Read,
+  sink: BackupSink,
+): Promise<Pick<ExportDescription, 'descriptor' | 'manifest'>> {
+  const ovf = `${name}.ovf`
+  const receipt = await sink.stream({ format: 'bytes', name: ovf, open: async () => bytesOf(descriptor) })
+  const files = [{ name: ovf, receipt }, ...received]
+  if (!files.every((one) => one.receipt.kept)) return { descriptor: ovf }
+  const text = writeManifest(files.map((one) => ({ name: one.name, algorithm: 'SHA256', digest: one.receipt.sha256 })))
+  await sink.stream({ format: 'bytes', name: `${name}.mf`, open: async () => bytesOf(text) })
+  return { descriptor: ovf, manifest: `${name}.mf` }
+}
+
+function describe(
+  { settings, session }: Connection,
+  machine: FoundMachine,
+  received: readonly ReceivedFile[],
+  texts: Pick<ExportDescription, 'descriptor' | 'manifest'>,
+): ExportDescription {
+  const files = received.map(({ name, url, disk }) => [name, { device: url.key, ...(disk !== undefined && { disk: disk.key }) }] as const)
+  return {
+    v: 1,
+    ...texts,
+    files: Object.fromEntries(files),
+    source: {
+      host: settings.host,
+      version: session.content.about.fullName,
+      reference: machine.ref.value,
+      ...(machine.configFile !== undefined && { configFile: machine.configFile }),
+    },
+  }
+}
+
+/**
+ * Backs a machine up as an OVF package: all disks as streamOptimized VMDK, NVRAM, images in its drives, a descriptor with true sizes, and a list of sums last. With
+ * a base the disks come the same way, and the engine keeps what has changed. A machine that is not off is read from a snapshot, which an intent removes.
+ * @throws UNSUPPORTED or IN_USE: something about the machine stops a backup; nothing was made. NOT_FOUND: no such machine. What `openExport`, `receiveFiles`,
+ * `compareSums` and `describeExport` throw. An aborted signal rejects with its reason; the lease is given up on every path.
+ */
+export async function backupMachine(
+  connection: Connection,
+  request: BackupRequest,
+  sink: BackupSink,
+  run: RunContext,
+): Promise<BackupResult> {
+  const options = parseBackupOptions(request.options)
+  const machine = await findMachine(connection, request.workload, run)
+  refuseObstacles(machine)
+  const open = await openExport(connection, machine, options, run)
+  const read = await readExport(connection, machine, open, options, sink, run).finally(() => open.lease[Symbol.asyncDispose]())
+  const texts = await storeTexts(fileNameOf(machine.name), read, sink)
+  const description = describe(connection, machine, read.received, texts)
+  return {
+    description: description as unknown as Json,
+    machine: machine.machine,
+    consistency: open.consistency,
+    skipped: read.plan.skipped,
+  }
+}

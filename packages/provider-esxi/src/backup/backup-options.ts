@@ -1,0 +1,20 @@
+import { parseStrict } from '@holdfast/core/spec'
+import * as z from 'zod'
+
+/** How a machine is backed up as an OVF export. All have a default. */
+export const backupSchema = z.strictObject({
+  /**
+   * Whether the guest of a running machine is asked to flush first. `try`: if it can be, and the backup goes on without when it cannot, with a warning.
+   * `require`: the backup fails then. `never`: it is not asked.
+   */
+  quiesce: z.enum(['try', 'require', 'never']).default('try'),
+  /** Take the images that lie in its drives. */
+  images: z.boolean().default(true),
+  /** Files that are read at once. Hosts have little memory for transfers: more than one is quicker only on some. */
+  parallel: z.int().min(1).max(8).default(1),
+})
+
+export type BackupOptions = z.infer<typeof backupSchema>
+
+/** @throws INVALID_OPTIONS with the path of the mistake. */
+export const parseBackupOptions = (input: unknown): BackupOptions => parseStrict(backupSchema, input ?? {}, 'esxi backup options')

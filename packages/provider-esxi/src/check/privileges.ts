@@ -1,0 +1,140 @@
+import type { CallOptions, Check } from '@holdfast/core/spec'
+import type { Connection } from '../connection.ts'
+import { decodeName } from '../inventory/object-name.ts'
+import { retrieveAll, retrieveOne } from '../vim25/retrieve.ts'
+import type { Data, MoRef } from '../vim25/values.ts'
+import { finding } from './findings.ts'
+
+interface Privilege {
+  readonly id: string
+  /** Completes "is needed to". */
+  readonly need: string
+  /** The kind of object it is held on. */
+  readonly on: 'VirtualMachine' | 'Datastore' | 'Network' | 'ResourcePool'
+}
+
+const privilege = (id: string, on: Privilege['on'], need: string): Privilege => ({ id, on, need })
+
+/**
+ * What an account must be allowed, by what it is for. Without those for a backup nothing can be done at all, so that only they are errors.
+ *
+ * Source: https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/, "Required Privileges" of each method.
+ */
+const uses: { readonly [use: string]: readonly Privilege[] } = {
+  backup: [
+    privilege('VApp.Export', 'VirtualMachine', 'export a machine'),
+    privilege('VirtualMachine.State.CreateSnapshot', 'VirtualMachine', 'freeze a machine that runs'),
+    privilege('VirtualMachine.State.RemoveSnapshot', 'VirtualMachine', 'remove the snapshot of a backup'),
+  ],
+  'vmdk-mode': [
+    privilege('VirtualMachine.Provisioning.GetVmFiles', 'VirtualMachine', 'read the files of a machine'),
+    privilege('VirtualMachine.Provisioning.DiskRandomRead', 'VirtualMachine', 'read parts of a disk'),
+    privilege('Datastore.Browse', 'Datastore', 'read files on a datastore'),
+  ],
+  restore: [
+    privilege('VApp.Import', 'ResourcePool', 'import a machine'),
+    privilege('Resource.AssignVMToPool', 'ResourcePool', 'put a machine into a resource pool'),
+    privilege('Datastore.AllocateSpace', 'Datastore', 'make disks on a datastore'),
+    privilege('Network.Assign', 'Network', 'plug a machine into a network'),
+    privilege('VirtualMachine.Config.Annotation', 'VirtualMachine', 'mark a machine as ours'),
+    privilege('VirtualMachine.Config.Rename', 'VirtualMachine', 'give a restored machine its name'),
+    privilege('VirtualMachine.Inventory.Delete', 'VirtualMachine', 'remove what a failed restore left'),
+  ],
+  power: [
+    privilege('VirtualMachine.Interact.PowerOn', 'VirtualMachine', 'switch a machine on'),
+    privilege('VirtualMachine.Interact.PowerOff', 'VirtualMachine', 'switch a machine off'),
+    privilege('VirtualMachine.Interact.AnswerQuestion', 'VirtualMachine', 'answer what a restored machine asks'),
+    privilege('VirtualMachine.Config.EditDevice', 'VirtualMachine', 'cut a machine from its networks'),
+  ],
+}
+
+/** Objects in one question. */
+const mostEntities = 100
+const mostNames = 3
+
+interface Lack {
+  readonly privilege: Privilege
+  readonly names: readonly string[]
+  readonly of: number
+}
+
+interface Entity {
+  readonly ref: MoRef
+  readonly name: string
+}
+
+async function entitiesOf({ session }: Connection, type: Privilege['on'], options: CallOptions): Promise<readonly Entity[]> {
+  const entities: Entity[] = []
+  for await (const { ref, values } of retrieveAll(session, type, ['name'], options))
+    entities.push({ ref, name: decodeName(String(values.name ?? ref.value)) })
+  return entities
+}
+
+/** The session as the host knows it: privileges are asked for by session. */
+async function sessionKey({ session }: Connection, options: CallOptions): Promise<string | undefined> {
+  const { sessionManager } = session.content
+  if (sessionManager === undefined) return undefined
+  const { values } = await retrieveOne(session, sessionManager, ['currentSession'], options)
+  return (values.currentSession as Data<'UserSession'> | undefined)?.key
+}
+
+/** Which of these privileges the account lacks on which of the objects. */
+async function lacks(
+  { session }: Connection,
+  asked: { readonly manager: MoRef<'AuthorizationManager'>; readonly sessionId: string },
+  entities: readonly Entity[],
+  privileges: readonly Privilege[],
+  options: CallOptions,
+): Promise<readonly Lack[]> {
+  const lacking = new Map<string, string[]>(privileges.map(({ id }) => [id, []]))
+  for (let at = 0; at < entities.length; at += mostEntities) {
+    const page = entities.slice(at, at + mostEntities)
+    const parameters = { entity: page.map(({ ref }) => ref), sessionId: asked.sessionId, privId: privileges.map(({ id }) => id) }
+    for (const { entity, privAvailability } of await session.call('HasPrivilegeOnEntities', asked.manager, parameters, options)) {
+      const name = page.find(({ ref }) => ref.value === entity.value)?.name ?? entity.value
+      for (const { privId, isGranted } of privAvailability) if (!isGranted) lacking.get(privId)?.push(name)
+    }
+  }
+  return privileges.flatMap((one) => {
+    const names = lacking.get(one.id) ?? []
+    return names.length === 0 ? [] : [{ privilege: one, names, of: entities.length }]
+  })
+}
+
+function inWords({ privilege: { id, need }, names, of }: Lack): string {
+  const where = names.length === of ? 'everywhere' : `on ${names.length} of ${of}: ${names.slice(0, mostNames).join(', ')}`
+  return `${id}, which is needed to ${need} (${where})`
+}
+
+function ofUse(use: string, missing: readonly Lack[], count: number): Check {
+  const name = `privileges-${use}`
+  if (missing.length === 0) return finding('ok', name, `The account has the ${count} privileges that it needs for: ${use}.`)
+  return finding(
+    use === 'backup' ? 'error' : 'warning',
+    name,
+    `The account lacks ${missing.map(inWords).join('; ')}.`,
+    missing.map((one) => ({ privilege: one.privilege.id, need: one.privilege.need, lacking: one.names.length, of: one.of })),
+  )
+}
+
+/** A finding for each use: which privileges the account lacks for it, and where. */
+export async function checkPrivileges(connection: Connection, options: CallOptions): Promise<readonly Check[]> {
+  const { authorizationManager: manager } = connection.session.content
+  const sessionId = await sessionKey(connection, options)
+  if (manager === undefined || sessionId === undefined)
+    return [finding('warning', 'privileges-backup', 'The host does not tell which privileges the account has.')]
+  const all = Object.values(uses).flat()
+  const missing: Lack[] = []
+  for (const type of new Set(all.map(({ on }) => on))) {
+    const entities = await entitiesOf(connection, type, options)
+    const wanted = all.filter(({ on }) => on === type)
+    missing.push(...(await lacks(connection, { manager, sessionId }, entities, wanted, options)))
+  }
+  return Object.entries(uses).map(([use, wanted]) =>
+    ofUse(
+      use,
+      missing.filter((one) => wanted.includes(one.privilege)),
+      wanted.length,
+    ),
+  )
+}

@@ -1,0 +1,67 @@
+import { type Intent, type Json, systemClock } from '@holdfast/core/spec'
+import { type EsxiSimulator, startEsxiSimulator } from '@holdfast/testkit'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { loginOf } from '../test/support/simulated-connection.ts'
+import { call } from '../test/support/simulated-host.ts'
+import { esxi } from './esxi-provider.ts'
+
+let simulator: EsxiSimulator
+
+beforeEach(async () => {
+  simulator = await startEsxiSimulator({ machines: [{ name: 'web', uuid: 'uuid-of-web' }] })
+})
+afterEach(() => simulator[Symbol.asyncDispose]())
+
+const intentOf = (kind: string, data: Json): Intent => ({
+  id: 'intent-1',
+  provider: 'esxi',
+  kind,
+  data,
+  mark: { system: 's', plan: 'p', run: '0123456789abcdef', attempt: 1 },
+  kept: false,
+})
+
+describe('the provider of a simulated host', () => {
+  it('29: has one session for all its calls, and none after it was disposed', async () => {
+    const provider = esxi(loginOf(simulator), { clock: systemClock })
+    expect(simulator.sessions()).toBe(0)
+    for await (const { name } of provider.workloads(call)) expect(name).toBe('web')
+    await Promise.all([provider.check(call), provider.power?.state('uuid-of-web', call), provider.snapshots?.list('uuid-of-web', call)])
+    expect(simulator.sessions()).toBe(1)
+    await provider[Symbol.asyncDispose]()
+    expect(simulator.sessions()).toBe(0)
+  })
+
+  it('29: has no session left after calls that failed', async () => {
+    const provider = esxi(loginOf(simulator))
+    await expect(provider.power?.state('nobody', call)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    simulator.refuse('CreateContainerView', { fault: 'HostCommunication', message: 'no' })
+    await expect(provider.workloads(call)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'UNREACHABLE' })
+    await provider[Symbol.asyncDispose]()
+    expect(simulator.sessions()).toBe(0)
+  })
+
+  it('refuses options that are wrong when it is made', () => {
+    expect(() => esxi({ host: 'https://esx', user: 'root', password: 'p' })).toThrow(/host/)
+  })
+
+  it('keeps an intent that a newer version wrote, and one that names nothing', async () => {
+    const provider = esxi(loginOf(simulator))
+    await expect(provider.undo(intentOf('remove-moon', {}), call)).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('"remove-moon"'),
+    })
+    await expect(provider.undo(intentOf('toString', {}), call)).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+    await expect(provider.undo(intentOf('remove-machine', {}), call)).rejects.toMatchObject({ code: 'INTERNAL' })
+    await expect(provider.undo(intentOf('remove-snapshot', null), call)).rejects.toMatchObject({ code: 'INTERNAL' })
+    await provider[Symbol.asyncDispose]()
+  })
+
+  it('fills in defaults of options, and names what is misspelt', () => {
+    const { parseOptions } = esxi(loginOf(simulator))
+    expect(parseOptions?.('backup', {})).toMatchObject({ quiesce: 'try' })
+    expect(parseOptions?.('restore', {})).toMatchObject({ diskProvisioning: 'thin', networks: {} })
+    expect(() => parseOptions?.('restore', { datastor: 'x' })).toThrow(/datastor/)
+    expect(() => parseOptions?.('probe', {})).toThrow(/probed/)
+  })
+})

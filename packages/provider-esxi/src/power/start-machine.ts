@@ -1,0 +1,75 @@
+import type { CallOptions } from '@holdfast/core/spec'
+import type { Connection } from '../connection.ts'
+import { againWhile, busy, runTask, throughBreaks } from '../machine-task.ts'
+import { readFenceMark, readMark, withoutFence } from '../mark.ts'
+import { isFault } from '../vim25/faults.ts'
+import type { Observed } from '../vim25/updates.ts'
+import type { Data, MoRef } from '../vim25/values.ts'
+import { type AnswerPolicy, answerQuestion } from './answer-question.ts'
+import { linkCards } from './network-links.ts'
+import { type NamedMachine, readSwitched } from './power-state.ts'
+
+/** Answers whatever the machine asks, until it is aborted. Rejects with what it cannot answer. */
+async function answerAll(connection: Connection, machine: NamedMachine, policy: AnswerPolicy, options: CallOptions): Promise<never> {
+  const answered = new Set<string>()
+  for (;;) {
+    const isNew = ({ 'runtime.question': asked }: Observed) => {
+      const found = asked as Data<'VirtualMachineQuestionInfo'> | undefined
+      return found !== undefined && !answered.has(found.id) ? found : undefined
+    }
+    const wait = () => connection.updates.until(machine.ref, ['runtime.question'], isNew, options)
+    const question = await throughBreaks(connection, wait, options)
+    answered.add(question.id)
+    await answerQuestion(connection, machine, question, policy, options)
+  }
+}
+
+async function isOn(connection: Connection, ref: MoRef<'VirtualMachine'>, options: CallOptions): Promise<boolean> {
+  return (await readSwitched(connection, ref, options)).powerState === 'poweredOn'
+}
+
+/**
+ * Switches a machine on, and answers what it asks meanwhile as the policy says. "Already on" is success. It resolves when it is on, not when its guest is up. When it
+ * rejects because of a question, the machine still waits for the answer, and goes on with it.
+ * @throws IN_USE: a question, with its text and answers, or another task. NOT_FOUND, UNREACHABLE, ACCESS_DENIED, UNSUPPORTED.
+ */
+export async function powerOn(connection: Connection, machine: NamedMachine, policy: AnswerPolicy, options: CallOptions): Promise<void> {
+  const over = new AbortController()
+  const inner = { signal: AbortSignal.any([options.signal, over.signal]) }
+  const start = () => runTask(connection, 'PowerOnVM_Task', machine.ref, {}, { ...inner, name: machine.name, goesOn: true })
+  const started = againWhile(connection, busy, start, inner).catch(async (error: unknown) => {
+    if (!isFault(error, 'InvalidPowerState') || !(await isOn(connection, machine.ref, inner))) throw error
+  })
+  const asked = answerAll(connection, machine, policy, inner)
+  asked.catch(() => undefined) // the start may have ended before it
+  try {
+    await Promise.race([started, asked])
+  } finally {
+    over.abort()
+    await Promise.allSettled([started, asked])
+  }
+}
+
+/** What a start may change before. */
+export interface StartOptions extends CallOptions {
+  readonly network: 'as-configured' | 'connected' | 'disconnected'
+}
+
+/**
+ * Switches a machine on, with its network cards connected or cut before. Whoever starts a machine lifts its fence: the mark of it goes; that cards are cut, and that the
+ * host does not start it by itself, stays as it is. "Moved or copied?" is answered for machines that carry our mark. Idempotent.
+ * @throws As `powerOn` and `linkCards`.
+ */
+export async function startMachine(connection: Connection, ref: MoRef<'VirtualMachine'>, { network, signal }: StartOptions): Promise<void> {
+  const options = { signal }
+  const machine = await readSwitched(connection, ref, options)
+  const { name, annotation, question } = machine
+  const policy = { copied: ['machine', 'machine-unfinished'].includes(readMark(annotation)?.purpose ?? '') }
+  if (question !== undefined) await answerQuestion(connection, machine, question, policy, options)
+  if (network !== 'as-configured') await linkCards(connection, machine, network === 'connected' ? 'connected' : 'cut', options)
+  if (readFenceMark(annotation) !== undefined) {
+    const spec = { annotation: withoutFence(annotation) }
+    await againWhile(connection, busy, () => runTask(connection, 'ReconfigVM_Task', ref, { spec }, { ...options, name }), options)
+  }
+  if (machine.powerState !== 'poweredOn') await powerOn(connection, machine, policy, options)
+}

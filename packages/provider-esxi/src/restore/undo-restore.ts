@@ -1,0 +1,91 @@
+import { type CallOptions, HoldfastError, type Intent, type Mark, type RestoreResult } from '@holdfast/core/spec'
+import type { Connection } from '../connection.ts'
+import { againWhile, runTask } from '../machine-task.ts'
+import { isOf } from '../mark.ts'
+import { isFault } from '../vim25/faults.ts'
+import { type AnnotatedMachine, annotatedMachines, isDelivered, isOfRun, isUnfinished } from './marked-machines.ts'
+
+/** The one kind of undo of a restore: a machine that was being made. */
+export const removeMachineKind = 'remove-machine'
+
+/** What the intent holds. */
+export interface RemoveMachine {
+  /** Name of the machine while it is unfinished. */
+  readonly machine: string
+}
+
+/** The host holds a machine while a lease is open on it: the lease of a dead attempt ends by itself. */
+const heldFaults: readonly string[] = ['TaskInProgress', 'ConcurrentAccess', 'InvalidState', 'ResourceInUse']
+
+/** "Already so" and "already gone" are what is wanted. */
+async function unless(faults: readonly string[], work: Promise<unknown>): Promise<void> {
+  await work.catch((error: unknown) => {
+    if (!faults.some((fault) => isFault(error, fault))) throw error
+  })
+}
+
+async function removeOne(connection: Connection, { ref, name, power }: AnnotatedMachine, options: CallOptions): Promise<void> {
+  const task = { ...options, name, goesOn: true }
+  if (power !== 'poweredOff')
+    await unless(['InvalidPowerState', 'ManagedObjectNotFound'], runTask(connection, 'PowerOffVM_Task', ref, {}, task))
+  const destroy = () => unless(['ManagedObjectNotFound'], runTask(connection, 'Destroy_Task', ref, {}, task))
+  await againWhile(connection, heldFaults, destroy, options)
+}
+
+/**
+ * Removes what an attempt was making. Idempotent; "already gone" is success. Only a machine that carries the mark of exactly this attempt and is unfinished is
+ * removed, off first if it runs. A finished one of this attempt is told as delivered, and not touched.
+ * @throws UNDO_FAILED (retryable): a machine with the name of the attempt whose annotation cannot be read now.
+ */
+export async function undoRestore(
+  connection: Connection,
+  mark: Mark,
+  { machine }: RemoveMachine,
+  options: CallOptions,
+): Promise<'undone' | { readonly delivered: RestoreResult }> {
+  const own: AnnotatedMachine[] = []
+  let unreadable: AnnotatedMachine | undefined
+  for await (const one of annotatedMachines(connection.session, options)) {
+    if (isOf(one.marked, mark)) own.push(one)
+    else if (one.name === machine && one.annotation === undefined) unreadable = one
+  }
+  const delivered = own.find(({ marked }) => isDelivered(marked))
+  if (delivered?.id !== undefined) return { delivered: { workload: delivered.id } }
+  for (const one of own) if (isUnfinished(one.marked)) await removeOne(connection, one, options)
+  if (unreadable === undefined) return 'undone'
+  throw new HoldfastError(
+    'UNDO_FAILED',
+    `The host cannot read the machine ${machine} now, so it is not known whether it is to be removed.`,
+    {
+      details: { machine },
+    },
+  )
+}
+
+/** What any attempt of a run has delivered: found by its mark. Reads only. */
+export async function deliveredRestore(
+  connection: Connection,
+  run: Omit<Mark, 'attempt'>,
+  options: CallOptions,
+): Promise<RestoreResult | undefined> {
+  for await (const { marked, id } of annotatedMachines(connection.session, options))
+    if (isOfRun(marked, run) && isDelivered(marked) && id !== undefined) return { workload: id }
+  return undefined
+}
+
+/** Every machine that is still unfinished, of any system, as the intent that removes it. Reads only. */
+export async function* restoreLeftovers(connection: Connection, provider: string, options: CallOptions): AsyncGenerator<Intent> {
+  for await (const { marked, name } of annotatedMachines(connection.session, options)) {
+    if (marked === undefined || !isUnfinished(marked)) continue
+    const { mark } = marked
+    const data = { machine: name }
+    yield {
+      id: `leftover:${removeMachineKind}:${mark.system}:${mark.run}.${mark.attempt}`,
+      provider,
+      kind: removeMachineKind,
+      data,
+      mark,
+      kept: false,
+    }
+  }
+}

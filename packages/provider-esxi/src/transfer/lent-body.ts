@@ -1,0 +1,79 @@
+import type { Clock } from '@holdfast/core/spec'
+
+/** Bytes of one buffer. */
+const bufferBytes = 256 * 1024
+/** Full buffers after which no more is taken. */
+const mostFull = 2
+
+/** A queue of bytes between a connection and one reader, in buffers that are used again: a day of reading leaves no garbage. */
+export interface LentBody {
+  /** Copies the bytes. False: nothing more shall come until `onRoom` is called. */
+  push(bytes: Uint8Array): boolean
+  /** No more bytes come: all is there, or the reader is to be told this error after what came before it. Only the first call counts. */
+  end(outcome?: { readonly error: unknown }): void
+  /** To be read once. Whatever has arrived comes as one chunk, which is lent until the next one is asked for. */
+  chunks(): AsyncGenerator<Uint8Array, void, undefined>
+  /** Since when the reader has waited for bytes; undefined while it has some. A reader that takes its time is no silence of the host. */
+  waitingSince(): number | undefined
+}
+
+export function createLentBody(clock: Clock, { onRoom }: { onRoom(): void }): LentBody {
+  const full: Buffer[] = []
+  const free: Buffer[] = []
+  let filling: Buffer | undefined
+  let filled = 0
+  let ended: { readonly error?: unknown } | undefined
+  let waiting: number | undefined
+  let wake = () => {}
+  /** The oldest buffer and how much is in it; the one that is being filled when there is no other. */
+  const take = (): { readonly buffer: Buffer; readonly length: number } | undefined => {
+    const buffer = full.shift()
+    if (buffer !== undefined) return { buffer, length: bufferBytes }
+    if (filling === undefined || filled === 0) return undefined
+    const part = { buffer: filling, length: filled }
+    filling = undefined
+    filled = 0
+    return part
+  }
+  const arrival = async (): Promise<void> => {
+    waiting = clock.monotonic()
+    await new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    waiting = undefined
+  }
+  return {
+    push(bytes) {
+      for (let at = 0; at < bytes.length; ) {
+        filling ??= free.pop() ?? Buffer.allocUnsafeSlow(bufferBytes)
+        const part = bytes.subarray(at, at + bufferBytes - filled)
+        filling.set(part, filled)
+        at += part.length
+        filled += part.length
+        if (filled < bufferBytes) continue
+        full.push(filling)
+        filling = undefined
+        filled = 0
+      }
+      wake()
+      return full.length < mostFull
+    },
+    end(outcome) {
+      ended ??= outcome ?? {}
+      wake()
+    },
+    async *chunks() {
+      for (;;) {
+        const part = take()
+        if (part !== undefined) {
+          if (full.length < mostFull) onRoom()
+          yield part.buffer.subarray(0, part.length)
+          free.push(part.buffer)
+        } else if (ended === undefined) await arrival()
+        else if ('error' in ended) throw ended.error
+        else return
+      }
+    },
+    waitingSince: () => waiting,
+  }
+}

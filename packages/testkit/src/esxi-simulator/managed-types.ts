@@ -1,0 +1,8 @@
+/** Managed objects that are special cases of others. */
+const bases: { readonly [type: string]: string } = {
+  ClusterComputeResource: 'ComputeResource',
+  DistributedVirtualPortgroup: 'Network',
+  OpaqueNetwork: 'Network',
+}
+
+export const isKindOf = (type: string, wanted: string): boolean => type === wanted || bases[type] === wanted
