@@ -83,7 +83,7 @@ test('a point of a chain becomes a file', async () => {
   // #region file
   const file = await open(join(folder, ova.name), 'wx')
   try {
-    for await (const chunk of ova.open({ signal })) await file.write(chunk) // done with the chunk when it resolves
+    for await (const chunk of ova.open({ signal })) await file.appendFile(chunk) // done with the chunk when it resolves
     await file.sync()
     print(`${ova.name}: ${ova.size} bytes, and every hash matched`)
   } finally {

@@ -13,14 +13,18 @@ export const warningCodes = {
   FOREIGN_OWNER: 'The repository is owned by another catalog: it is only read.',
   FUTURE_POINT: 'A point carries a time that has not come yet: it is kept, and counts for no rule of retention.',
   FUZZY: 'The workload was written while it was read: its files may be from different moments.',
+  HOST_WARNS: 'A host had something to say of a machine that is exported or imported, and did it all the same. The message repeats it.',
   LISTENER_FAILED: 'In the log only: a listener of the application threw. The others were called all the same.',
   MERGE_NOT_WHOLE:
     'A merged point is quarantined, or files of it are missing: its old number, and what that builds on, is not deleted. Verify the point.',
   NOTHING_VERIFIED: 'A verification found no point to verify: that nothing is damaged says nothing.',
+  NOT_STARTED: 'A machine was restored whole, but could not be switched on. The message says why.',
+  NO_SUMS_OF_HOST: 'A host gave no sums of what it sent or received, so that only sizes could be compared with it.',
   NOTIFICATION_DROPPED: 'A notification could not be delivered for 7 days and is given up. The log names it.',
   NOT_DELETED: 'A manifest beside a point that is to be deleted cannot be read: the files of the point stay, and each prune tries again.',
   NOTIFIER_FAILED: 'A notifier cannot deliver. What it was to be told is kept and sent again; this is told once, until it works again.',
   NO_GOOD_POINT: 'A workload has no good point, so retention deletes nothing of it.',
+  NVRAM_NOT_RESTORED: 'A host takes no NVRAM: the machine was restored without it, and may need its boot entries made anew.',
   OPTIONS_LEFT_OUT:
     'What was restored was made without options of the original that would have made it the same data again, or that held a secret, which no point keeps.',
   PLAN_UNREADABLE: 'A plan in the store was written by a newer version: this node leaves it to others, and its points stay.',

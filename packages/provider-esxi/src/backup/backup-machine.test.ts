@@ -146,14 +146,16 @@ describe('a backup of a machine that runs', () => {
     await using host = await exportHost({ machines: [{ ...running, conduct: { toolsRunning: false } }] })
     const backup = backupRun(host, uuid)
     expect((await backup.start()).consistency).toBe('crash')
-    expect(backup.memory.notes).toMatchObject([{ level: 'warning', code: 'NOT_QUIESCED' }])
+    expect(backup.memory.notes).toMatchObject([{ level: 'warning', code: 'SNAPSHOT_NOT_QUIESCED' }])
   })
 
   it('goes on without the guest when that does not flush, and says so', async () => {
     await using host = await exportHost({ machines: [{ ...running, conduct: { quiesceFails: true } }] })
     const backup = backupRun(host, uuid)
     expect((await backup.start()).consistency).toBe('crash')
-    expect(backup.memory.notes).toMatchObject([{ level: 'warning', code: 'NOT_QUIESCED', message: expect.stringContaining('error') }])
+    expect(backup.memory.notes).toMatchObject([
+      { level: 'warning', code: 'SNAPSHOT_NOT_QUIESCED', message: expect.stringContaining('error') },
+    ])
     await backup.memory.undoOpen({ committed: true })
     expect(snapshotsOf(host)).toEqual([])
   })

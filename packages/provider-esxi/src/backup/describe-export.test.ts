@@ -97,6 +97,6 @@ describe('the descriptor of an export', () => {
     const error = described({ error: ['Line 7: Duplicate element.', 'No mapping.'] })
     await expect(error).rejects.toMatchObject({ message: expect.stringMatching(/Line 7: Duplicate element\.; No mapping\./) })
     const { notes } = await described({ warning: ['Device "x" is not supported', 'Another one'] })
-    expect(notes).toEqual([expect.stringMatching(/^info OVF_WARNING .*Device "x" is not supported; Another one\.$/)])
+    expect(notes).toEqual([expect.stringMatching(/^info HOST_WARNS .*Device "x" is not supported; Another one\.$/)])
   })
 })

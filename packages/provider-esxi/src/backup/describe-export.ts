@@ -97,7 +97,7 @@ export async function describeExport(connection: Connection, described: Describe
   const made = await session.call('CreateDescriptor', ovfManager, { obj: machine.ref, cdp }, { signal, name: machine.name })
   if (made.error.length > 0) throw misfit(machine.name, new Error(`${wordsOf(made.error)}.`))
   if (made.warning.length > 0)
-    run.note('info', 'OVF_WARNING', `The host says of the descriptor of ${machine.name}: ${wordsOf(made.warning)}.`)
+    run.note('info', 'HOST_WARNS', `The host says of the descriptor of ${machine.name}: ${wordsOf(made.warning)}.`)
   checkDescriptor(made.ovfDescriptor, described)
   return made.ovfDescriptor
 }

@@ -78,12 +78,12 @@ async function snapshotOf(connection: Connection, machine: FoundMachine, wanted:
     const snapshot = await takeSnapshot(connection, machine, toolsRunning, run)
     if (snapshot.quiesced) return snapshot
     if (wanted === 'require') throw quiesceFailed(name, new Error('the host says that the snapshot is not quiesced'))
-    run.note('warning', 'NOT_QUIESCED', notQuiesced(name, toolsRunning ? 'the host says so' : 'its tools do not run'))
+    run.note('warning', 'SNAPSHOT_NOT_QUIESCED', notQuiesced(name, toolsRunning ? 'the host says so' : 'its tools do not run'))
     return snapshot
   } catch (error) {
     if (!isQuiesceFault(error)) throw error
     if (wanted === 'require') throw quiesceFailed(name, error)
-    run.note('warning', 'NOT_QUIESCED', notQuiesced(name, (error as Error).message.replace(/\.$/, '')))
+    run.note('warning', 'SNAPSHOT_NOT_QUIESCED', notQuiesced(name, (error as Error).message.replace(/\.$/, '')))
     return takeSnapshot(connection, machine, false, run)
   }
 }

@@ -99,8 +99,10 @@ async function sendBytes(upload: Upload, request: UploadRequest, hash: Hash | un
     pull.close()
     await bytes[Symbol.asyncDispose]?.()
   }
-  // Also when the host has answered before the end: it says why, or it is found to be too early.
+  // Also when the host has answered before the end: mostly it says why.
   await byHost(request.end())
+  if (!more)
+    await byHost(Promise.reject(new HoldfastError('PROVIDER_FAILED', `The host said that it has ${what} before it had got all of it.`)))
   return total
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Host, SimulatedSession } from './calls/call.ts'
 import type { CardOptions } from './simulated-devices.ts'
 import type { DiskOptions } from './simulated-disk.ts'
@@ -91,6 +90,9 @@ function isoIn(config: RequestElement): string | undefined {
   return drive && textAt(childOf(drive, 'backing'), 'fileName')
 }
 
+/** What hosts make by chance, made by counting. */
+const newUuid = ({ world }: Host): string => `564dffff-0000-4000-8000-${world.next('').slice(1).padStart(12, '0')}`
+
 function machineIn(host: Host, config: RequestElement, disks: readonly PlannedDisk[]): SimulatedMachine {
   const name = textAt(config, 'name') ?? ''
   const uuid = textAt(config, 'uuid')
@@ -99,9 +101,9 @@ function machineIn(host: Host, config: RequestElement, disks: readonly PlannedDi
   const iso = isoIn(config)
   return createMachine(host.world, host.places, {
     name: decodeURIComponent(name),
-    uuid: uuid ?? randomUUID(),
+    uuid: uuid ?? newUuid(host),
     // On one host no two have the same.
-    instanceUuid: instanceUuid ?? randomUUID(),
+    instanceUuid: instanceUuid ?? newUuid(host),
     firmware: textAt(config, 'firmware') === 'efi' ? 'efi' : 'bios',
     secureBoot: textAt(childOf(config, 'bootOptions'), 'efiSecureBootEnabled') === 'true',
     cpus: Number(textAt(config, 'numCPUs') ?? 1),

@@ -38,7 +38,7 @@ var refused = map[string]bool{"PowerOnVM_Task": true, "Destroy_Task": true, "Unr
 func (h *host) redirect(ctx *simulator.Context, method *simulator.Method) (mo.Reference, types.BaseMethodFault) {
 	switch {
 	case refused[method.Name] && h.leases.hold(method.This):
-		return nil, new(types.TaskInProgress)
+		return nil, new(types.InvalidState)
 	case method.Name == "Logout" && ctx.Session != nil:
 		h.leases.endOf(ctx.Session.Key)
 	case method.Name == "WaitForUpdatesEx":
