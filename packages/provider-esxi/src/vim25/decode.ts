@@ -1,4 +1,5 @@
 import { HoldfastError } from '@holdfast/core/spec'
+import type { DataTypeName } from './data-types.ts'
 import { xsd, xsi } from './encode.ts'
 import { fieldOf, fieldsOf, isA, isDataType } from './field.ts'
 import type { MoRef } from './values.ts'
@@ -49,7 +50,20 @@ function data(type: string, element: XmlElement, where: string): unknown {
   // What we do not know is at least what the field says it is.
   const known = isDataType(actual) ? actual : type
   if (!isDataType(known)) return { $type: actual, $xml: element } satisfies UnknownData
-  return { $type: actual, ...decodeFields(fieldsOf(known), element, where) }
+  return { $type: actual, ...(isA(known, 'MethodFault') ? decodeFault(known, element) : decodeFields(fieldsOf(known), element, where)) }
+}
+
+/** The fields of a fault, as far as they can be read: its name says what went wrong, and nothing may hide that. */
+export function decodeFault(type: DataTypeName, element: XmlElement): { readonly [name: string]: unknown } {
+  return Object.assign({}, ...Object.entries(fieldsOf(type)).map((field) => readableField(field, element, type)))
+}
+
+function readableField([name, text]: readonly [string, string], element: XmlElement, where: string): { readonly [name: string]: unknown } {
+  try {
+    return decodeFields({ [name]: text }, element, where)
+  } catch {
+    return {}
+  }
 }
 
 const arrayOf = 'ArrayOf'

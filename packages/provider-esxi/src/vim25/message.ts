@@ -1,7 +1,7 @@
 import { HoldfastError } from '@holdfast/core/spec'
-import { decodeFields, decodeValue } from './decode.ts'
+import { decodeFault, decodeValue } from './decode.ts'
 import { encodeFields, vim25, xsd, xsi } from './encode.ts'
-import { fieldOf, fieldsOf, isDataType } from './field.ts'
+import { fieldOf, isDataType } from './field.ts'
 import { type MethodName, methods, type ParametersOf, type ResultOf, type SelfOf } from './methods.ts'
 import type { MethodEntry } from './schema/schema-entry.ts'
 import type { Data, MoRef } from './values.ts'
@@ -54,8 +54,7 @@ function faultOf(body: XmlElement): SoapFault {
   if (detail === undefined) return { message }
   const tagged = attributeOf(detail, 'type', xsi)
   const type = tagged === undefined ? detail.name.replace(/Fault$/, '') : tagged.slice(tagged.indexOf(':') + 1)
-  const fields = fieldsOf(isDataType(type) ? type : 'MethodFault')
-  return { type, message, fault: { $type: type, ...decodeFields(fields, detail, type) } }
+  return { type, message, fault: { $type: type, ...decodeFault(isDataType(type) ? type : 'MethodFault', detail) } }
 }
 
 /**

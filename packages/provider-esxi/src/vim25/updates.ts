@@ -56,6 +56,10 @@ interface Round {
   /** By the value of the reference of their filter. */
   readonly waiters: Map<string, Waiter>
   version: string | undefined
+  /** Of the call, while it is made. */
+  waiting: Promise<void> | undefined
+  /** The call has failed: nobody begins to wait here any more. */
+  isOver: boolean
 }
 
 function apply(waiter: Waiter, { kind, changeSet, missingSet }: Data<'ObjectUpdate'>): void {
@@ -80,7 +84,7 @@ function applyAll(round: Round, set: Data<'UpdateSet'>): void {
 
 async function openRound(session: Session, options: CallOptions): Promise<Round> {
   const collector = await session.call('CreatePropertyCollector', session.content.propertyCollector, {}, options)
-  return { collector, generation: session.generation, waiters: new Map(), version: undefined }
+  return { collector, generation: session.generation, waiters: new Map(), version: undefined, waiting: undefined, isOver: false }
 }
 
 /** Ends when nobody waits any more, or with what breaks the call. */
@@ -96,38 +100,45 @@ async function waitAll(session: Session, round: Round, options: CallOptions): Pr
   }
 }
 
-/** The round that is under way, and the next one when the session has been opened anew. */
+/** The round that is under way, and the next one when that is over or the session has been opened anew. */
 function createRounds(session: Session, forever: CallOptions) {
-  let round: Promise<Round> | undefined
-  let waiting: Promise<void> | undefined
+  let latest: Promise<Round> | undefined
+  const waited = new Set<Promise<void>>()
+  const isOpen = (round: Round | undefined): round is Round =>
+    round !== undefined && !round.isOver && round.generation === session.generation
   const poke = ({ collector }: Round) =>
     tidily(session.clock, 'CancelWaitForUpdates', (inner) => session.call('CancelWaitForUpdates', collector, {}, inner))
   const rounds = {
     async current(): Promise<Round> {
-      const current = await round?.catch(() => undefined)
-      if (current !== undefined && current.generation === session.generation) return current
-      round = openRound(session, forever)
-      return round
+      const asked = latest
+      const round = await asked?.catch(() => undefined)
+      if (isOpen(round)) return round
+      // Of all who find none, the first opens one for the others.
+      if (latest === asked || latest === undefined) latest = openRound(session, forever)
+      return latest
     },
     /** Sees to it that somebody waits for all waiters of a round. */
     wait(own: Round): void {
-      if (waiting !== undefined) return void poke(own)
-      waiting = waitAll(session, own, forever)
+      if (own.waiting !== undefined) return void poke(own)
+      const waiting = waitAll(session, own, forever)
         .catch((error: unknown) => {
+          own.isOver = true
           for (const waiter of own.waiters.values()) waiter.fail(error)
           own.waiters.clear()
-          round = undefined
         })
         .finally(() => {
-          waiting = undefined
+          waited.delete(waiting)
+          own.waiting = undefined
           // Somebody came when the last one had just left.
           if (own.waiters.size > 0) rounds.wait(own)
         })
+      own.waiting = waiting
+      waited.add(waiting)
     },
     async end(): Promise<void> {
-      await waiting
-      const own = await round?.catch(() => undefined)
-      if (own === undefined) return
+      await Promise.all(waited)
+      const own = await latest?.catch(() => undefined)
+      if (!isOpen(own)) return
       await tidily(session.clock, 'DestroyPropertyCollector', (inner) => session.call('DestroyPropertyCollector', own.collector, {}, inner))
     },
   }
