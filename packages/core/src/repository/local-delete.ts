@@ -5,7 +5,7 @@ import type { FileSystem } from '../spec/file-system.ts'
 import { throwIfAborted } from '../spec/helpers/index.ts'
 import type { LocalFolder } from './local-folder.ts'
 import { removeTemporaries } from './local-put.ts'
-import { aliasRecordName, belongsTo, folderOf, joinPath, nameOf, outside } from './paths.ts'
+import { aliasRecordName, belongsTo, folderOf, joinPath, nameOf, outside, temporaryName } from './paths.ts'
 import { isAbsent } from './repository-errors.ts'
 
 /** See `delete` of the Repository contract, for one file. */
@@ -149,15 +149,15 @@ export async function localAlias(
   await refuseToReplace(folder, path, options.replace === true ? ['link', 'file'] : ['link'])
   const link = relative(folderOf(path), target)
   if ((await linkAt(folder, path)) === link) return await folder.syncUp(folderOf(path))
-  const mark = random()
-  const record = joinPath(folderOf(target), aliasRecordName(nameOf(target), mark))
+  const record = joinPath(folderOf(target), aliasRecordName(nameOf(target), path))
   await fileSystem.symlink(relative(folderOf(target), path), folder.at(record)).catch((error: unknown) => {
+    if (codeOf(error) === 'EEXIST') return
     const refused = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(codeOf(error) ?? '')
     if (refused) throw new HoldfastError('UNSUPPORTED', `the file system of ${folder.root} has no symbolic links`, { cause: error })
     throw error
   })
   await folder.syncUp(folderOf(target))
-  const temporary = joinPath(folderOf(path), `.${nameOf(path)}~${mark}`)
+  const temporary = joinPath(folderOf(path), temporaryName(nameOf(path), random()))
   await fileSystem.symlink(link, folder.at(temporary))
   await fileSystem.rename(folder.at(temporary), folder.at(path))
   await removeTemporaries(folder, path)

@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fakeClock } from '@holdfast/testkit'
@@ -293,32 +293,6 @@ describe('local repository: what killed writers leave', () => {
     await expect(repository.put('a/x', stopped(), { signal: controller.signal })).rejects.toMatchObject({ code: 'ABORTED' })
     await expect(repository.put('a/x', bytesOf('x'), { signal, size: 2 })).rejects.toMatchObject({ code: 'TRUNCATED' })
     expect(await readdir(join(folder, 'a'))).toEqual([])
-  })
-})
-
-describe('local repository: aliases', () => {
-  it('are relative links that other programs follow, also after the whole folder was moved', async () => {
-    await put('a/p/2/disk', 'merged')
-    await alias('a/p/1/disk', 'a/p/2/disk')
-    await alias('top', 'a/p/2/disk')
-    expect(await readlink(join(folder, 'a/p/1/disk'))).toBe('../2/disk')
-    await rename(folder, join(above, 'moved'))
-    for (const name of ['a/p/1/disk', 'top']) expect(await readFile(join(above, 'moved', name), 'utf8')).toBe('merged')
-  })
-
-  it('vanish with their target, records and all', async () => {
-    await put('a/p/2/disk', 'merged')
-    await alias('a/p/1/disk', 'a/p/2/disk')
-    await alias('a/p/1/disk', 'a/p/2/disk')
-    await alias('b/other', 'a/p/2/disk')
-    await repository.delete('a/p/2/disk', { signal })
-    expect(await readdir(folder)).toEqual([])
-  })
-
-  it('are not read as files', async () => {
-    await put('a/p/2/disk', 'merged')
-    await alias('a/p/1/disk', 'a/p/2/disk')
-    await expect(repository.open('a/p/1/disk', { signal })).rejects.toMatchObject({ code: 'PATH_OUTSIDE' })
   })
 })
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { HoldfastError } from '../spec/errors.ts'
 import { assertSafePath } from '../spec/helpers/index.ts'
 
@@ -41,15 +42,16 @@ export function joinPath(folder: string, name: string): string {
   return folder === '' ? name : `${folder}/${name}`
 }
 
-// What lies hidden beside a file `name`: `.name~<random>` is unfinished, `.name~alias-<random>` is a symbolic link that says where an alias of it is.
+// What lies hidden beside a file `name`: `.name~<random>` is unfinished, `.name~alias-<hash>` is a symbolic link that says where an alias of it is.
 // No path that is asked for has a part that begins with a dot, so these can never be mistaken for one.
 
 export function temporaryName(name: string, random: string): string {
   return `.${name}~${random}`
 }
 
-export function aliasRecordName(name: string, random: string): string {
-  return `.${name}~alias-${random}`
+/** `alias`: its path. One alias has one record, whoever makes it, and however late. */
+export function aliasRecordName(name: string, alias: string): string {
+  return `.${name}~alias-${createHash('sha256').update(alias).digest('hex').slice(0, 16)}`
 }
 
 export function belongsTo(hidden: string, name: string): 'temporary' | 'alias' | undefined {
