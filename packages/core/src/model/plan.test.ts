@@ -183,6 +183,7 @@ describe('plan', () => {
     expect(oneOf.map(({ required }) => required)).toEqual([
       ['kind', 'repository', 'workloads'],
       ['kind', 'repository'],
+      ['kind', 'workloads', 'retention'],
       ['kind', 'task'],
     ])
     expect(oneOf.every(({ additionalProperties }) => additionalProperties === false)).toBe(true)

@@ -1,10 +1,10 @@
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
 
 /** The child as one file: it starts in a third of the time, and it is started thousands of times. Gives the path of the script. */
-export async function bundleChild(folder: string, name = 'child'): Promise<string> {
-  const entry = fileURLToPath(new URL(`./${name}.ts`, import.meta.url))
+export async function bundleChild(folder: string, name = 'child', beside = import.meta.url): Promise<string> {
+  const entry = fileURLToPath(new URL(`./${name}.ts`, beside))
   await build({
     config: false,
     entry: [entry],
@@ -18,7 +18,9 @@ export async function bundleChild(folder: string, name = 'child'): Promise<strin
     outExtension: () => ({ js: '.mjs' }),
     esbuildOptions(options) {
       options.conditions = ['@holdfast/source']
+      // What is bundled may ask for a module of Node.js as CommonJS does.
+      options.banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" }
     },
   })
-  return join(folder, 'bundle', `${name}.mjs`)
+  return join(folder, 'bundle', `${basename(name)}.mjs`)
 }

@@ -16,7 +16,7 @@ export const workloadOf = ({ volume }: DockerWorld) => ({ provider: 'p', id: vol
 export const restoredName = ({ system }: DockerWorld): string => `${system}-restored`
 
 export function openDockerEngine(world: DockerWorld, node: string, hook?: CallHook): Promise<Engine> {
-  return openEngine(world.folder, node, docker({ socketPath: world.socketPath }), hook, world.system)
+  return openEngine(world.folder, node, docker({ socketPath: world.socketPath }), hook, world)
 }
 
 /** What the child does. */

@@ -145,7 +145,13 @@ function turnOf(hook: CallHook): Turn {
 }
 
 /** All engines of one world are nodes of one system on one host. */
-export async function openEngine(folder: string, node: string, provider: Provider, hook?: CallHook, system = 'crash'): Promise<Engine> {
+export async function openEngine(
+  folder: string,
+  node: string,
+  provider: Provider,
+  hook?: CallHook,
+  { system = 'crash', leaseMs = hook ? 200 : 2000 }: { readonly system?: string; readonly leaseMs?: number } = {},
+): Promise<Engine> {
   const { catalog, repository: root, offsite } = pathsOf(folder)
   const observed = <T extends object>(seam: string, target: T): T => (hook ? observeCalls(target, hook, { seam }) : target)
   // Seams of their own: a point is named by its seam and how often it was passed.
@@ -158,7 +164,7 @@ export async function openEngine(folder: string, node: string, provider: Provide
     repositories: { main: local(root, ''), ...(existsSync(offsite) && { offsite: local(offsite, 'offsite-') }) },
     providers: { p: hook ? observeProvider(provider, hook) : provider },
     // Who is interrupted has a short lease, so that nobody waits for it. Who recovers does not race it: several of them share a busy machine.
-    leaseMs: hook ? 200 : 2000,
+    leaseMs,
     retry: { delayMs: 20 },
   })
 }

@@ -46,7 +46,7 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
     `${home}/${pointFolder(attempt.run.dueAt, attempt.run.key)}`
   const lastTry = attempt.run.failures > 0 || attempt.run.maxFailures === 1
   const ground: Ground = { input, workload, repositoryId, folder, lastTry }
-  const looked = await findBase(parts, attempt, ground)
+  const looked = await newestBase(parts, ground, options)
   const survey = await surveyGround(parts, ground, looked, options)
   if (survey.committed) return await adopt(parts, attempt, ground, survey.committed.reference)
   const base = await aimAt(parts, attempt, { ...ground, number: survey.next }, looked)
@@ -67,7 +67,7 @@ export async function backup(parts: EngineParts, attempt: Attempt, input: Backup
 
 const aimTries = 10
 
-/** Saves target and reads. A base that was condemned since it was looked up is not there at the next look (rule reads). */
+/** Saves target and reads, and gives the base if it is sound. One that was condemned since it was looked up is not there at the next look (rule reads). */
 async function aimAt(
   parts: EngineParts,
   attempt: Attempt,
@@ -81,17 +81,13 @@ async function aimAt(
     try {
       const reads = base.chain?.map((each) => each.reference) ?? []
       await attempt.aim({ target: { repository: input.repository, folder, number }, reads }, options)
-      return base
+      // Not before: until it is saved as read, it may be deleted while it is looked at.
+      return await soundBase(parts, attempt, input.repository, base)
     } catch (error) {
       if (codeOf(error) !== 'POINT_CONDEMNED' || !base.chain || tried === aimTries) throw error
-      base = await findBase(parts, attempt, ground)
+      base = await newestBase(parts, ground, options)
     }
   }
-}
-
-/** What can be built on: the newest point, if what it says of its disks is what was recorded. */
-async function findBase(parts: EngineParts, attempt: Attempt, ground: Ground): Promise<BaseChain> {
-  return soundBase(parts, attempt, ground.input.repository, await newestBase(parts, ground, { signal: attempt.signal }))
 }
 
 async function findWorkload(parts: EngineParts, input: BackupInput, options: CallOptions): Promise<Workload> {
