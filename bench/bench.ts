@@ -9,6 +9,8 @@ import type { BenchContext } from './bench-context.ts'
 import { diskFull } from './benches/disk-full.ts'
 import { dockerRestore } from './benches/docker-restore.ts'
 import { dockerVolume } from './benches/docker-volume.ts'
+import { esxiExport } from './benches/esxi-export.ts'
+import { esxiImport, esxiImportChain } from './benches/esxi-import.ts'
 import { importCore } from './benches/import-core.ts'
 import { merge, mergePlain } from './benches/merge.ts'
 import { mergeZlib, mergeZstd } from './benches/merge-packed.ts'
@@ -23,6 +25,9 @@ const benches: { readonly [name: string]: (context: BenchContext) => Promise<voi
   'docker-volume': dockerVolume,
   'docker-restore': dockerRestore,
   'disk-full': diskFull,
+  'esxi-export': esxiExport,
+  'esxi-import': esxiImport,
+  'esxi-import-chain': esxiImportChain,
   'import-core': importCore,
   merge,
   'merge-plain': mergePlain,

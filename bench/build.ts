@@ -15,6 +15,8 @@ const programs = [
   'docker-backup',
   'docker-restore',
   'disk-backup',
+  'esxi-backup',
+  'esxi-restore',
   'merge-chain',
   'merge-packed',
   'vmdk-read',

@@ -1,11 +1,10 @@
-import { mkdir, open, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findPeers } from '../../scripts/peers/find-peers.ts'
 import type { BenchContext } from '../bench-context.ts'
 import { ourProgram } from '../build.ts'
-import { binaries, sourceText, taken } from '../local-files.ts'
 import { measure, measureShell, quoted } from '../measure.ts'
-import { seededBytes } from '../seeded-bytes.ts'
+import { sampleDiskContent, writeSampleDisk } from '../sample-disk.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
 
@@ -31,43 +30,12 @@ export async function diskFull({ folder, size = 2 ** 31, rounds, print, say }: B
   })
   const data = {
     bytes: size,
-    content: '20 % random, 20 % source text, 20 % programs, 40 % holes, in turns of 1 MiB to 16 MiB',
+    content: sampleDiskContent,
     seed: 'disk 1',
     qemu: qemu.facts.version,
   }
   print(benchLine('disk-full', 'qemu-img convert -W -O qcow2; sync file; openssl dgst -sha256', costs.ours, costs.durable, data))
   print(benchLine('disk-full', 'qemu-img convert -W -O qcow2; openssl dgst -sha256 (not durable)', costs.ours, costs.plain, data))
-}
-
-async function writeSampleDisk(path: string, size: number, seed: string): Promise<void> {
-  const random = seededBytes(`${seed} random`)
-  const text = sourceText(seed)
-  const programs = binaries(seed)
-  const kinds = [
-    (length: number) => [random(length)],
-    (length: number) => taken(text, length),
-    (length: number) => taken(programs, length),
-    undefined,
-    undefined,
-  ]
-  const file = await open(path, 'wx')
-  try {
-    await file.truncate(size)
-    let at = 0
-    for (let turn = 0; at < size; turn++) {
-      const length = Math.min(2 ** (20 + (random(1).readUInt8() % 5)), size - at)
-      const pieces = kinds[turn % kinds.length]?.(length) ?? []
-      let within = at
-      for (const piece of pieces) {
-        await file.write(piece, 0, piece.length, within)
-        within += piece.length
-      }
-      at += length
-    }
-    await file.sync()
-  } finally {
-    await file.close()
-  }
 }
 
 async function ours(disks: string, folder: string): Promise<Cost> {

@@ -2,31 +2,46 @@ import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-/** What another program says: undefined if it is not installed. Nothing of Holdfast takes part. */
-function run(program: string, words: readonly string[], folder = '.'): Promise<{ readonly good: boolean; readonly text: string } | undefined> {
+type Say = (line: string) => void
+
+/** Runs another program, and tells what it says. Undefined: it is not installed. */
+function run(words: readonly [string, ...string[]], folder: string, say: Say): Promise<boolean | undefined> {
+  const [program, ...rest] = words
   return new Promise((resolve) => {
-    execFile(program, [...words], { cwd: folder }, (error, stdout, stderr) =>
-      resolve(error?.code === 'ENOENT' ? undefined : { good: error === null, text: `${stdout}${stderr}`.trim() }),
-    )
+    execFile(program, rest, { cwd: folder }, (error, stdout, stderr) => {
+      const missing = error?.code === 'ENOENT'
+      say(missing ? `${program} is not installed` : `$ ${words.join(' ')}`)
+      for (const line of `${stdout}${stderr}`.split('\n').filter((one) => one !== '')) say(`  ${line}`)
+      resolve(missing ? undefined : error === null)
+    })
   })
 }
 
-/** `sha256sum` reads the list of sums of each package in a repository, as it reads any other one. */
-export async function checkPackages(repository: string, say: (line: string) => void): Promise<boolean> {
-  const lists = (await readdir(repository, { recursive: true })).filter((path) => path.endsWith('.mf'))
-  let good = lists.length > 0
-  for (const list of lists.map((path) => join(repository, path))) {
-    // An OVF package says "SHA256(file)= sum", which is how OpenSSL writes it and `sha256sum -c` takes it.
-    const answer = await run('sha256sum', ['-c', list], dirname(list))
-    say(answer?.text ?? 'sha256sum is not installed')
-    good &&= answer?.good === true
-  }
-  return good
+async function filesIn(folder: string, fits: (path: string) => boolean): Promise<readonly string[]> {
+  const paths = await readdir(folder, { recursive: true })
+  return paths
+    .filter(fits)
+    .map((path) => join(folder, path))
+    .sort()
 }
 
-/** `qemu-img` compares two disks, whatever their formats; without it raw ones are compared by `cmp`. */
-export async function compareDisks(original: string, restored: string, say: (line: string) => void): Promise<boolean> {
-  const answer = (await run('qemu-img', ['compare', original, restored])) ?? (await run('cmp', [original, restored]))
-  say(answer === undefined ? 'neither qemu-img nor cmp is installed' : answer.text || 'no difference')
-  return answer?.good === true
+/** The disks of a point, as they were exported. */
+export const disksIn = (repository: string, point: string) => filesIn(repository, (path) => path.includes(point) && path.endsWith('.vmdk'))
+
+/** The list of sums of each package, read by `sha256sum`. */
+export async function checkPackages(repository: string, say: Say): Promise<boolean> {
+  const lists = await filesIn(repository, (path) => path.endsWith('.mf'))
+  const good: unknown[] = []
+  for (const list of lists) good.push(await run(['sha256sum', '-c', list.slice(dirname(list).length + 1)], dirname(list), say))
+  return good.length > 0 && good.every((one) => one === true)
+}
+
+/** What a guest sees on the disks, compared by `qemu-img` whatever their formats; where that is missing by `cmp`, which can do it for raw ones. */
+export async function compareDisks(originals: readonly string[], copies: readonly string[], say: Say): Promise<boolean> {
+  let same = originals.length > 0 && originals.length === copies.length
+  for (const [index, original] of originals.entries()) {
+    const pair = [original, copies[index] ?? ''] as const
+    same = ((await run(['qemu-img', 'compare', ...pair], '.', say)) ?? (await run(['cmp', ...pair], '.', say)) ?? false) && same
+  }
+  return same
 }

@@ -9,8 +9,8 @@ export interface Hosts extends AsyncDisposable {
   readonly to: HostOptions
   /** Name of the machine. */
   readonly machine: string
-  /** Writes a disk into a file, beside the API. Only a simulated host can. */
-  readDisk?(machine: string, index: number, file: string): Promise<void>
+  /** Writes the disks of a machine into raw files, past the API, and answers with their paths. Only simulated hosts can. */
+  writeDisks?(machine: string, folder: string): Promise<readonly string[]>
 }
 
 const words = { url: { type: 'string' }, user: { type: 'string' }, thumbprint: { type: 'string' }, machine: { type: 'string' } } as const

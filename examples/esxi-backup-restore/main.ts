@@ -1,71 +1,80 @@
 // node --conditions=@holdfast/source examples/esxi-backup-restore/main.ts
 // Backs a machine up from one simulated host, restores it under another name on a second one, and lets other programs compare.
-// With a host of your own the copy is made there, and stays: ESXI_PASSWORD=... main.ts --url https://HOST --user USER --thumbprint SHA256 --machine NAME
+// With a host of your own, where the copy is made and stays: ESXI_PASSWORD=... main.ts --url https://HOST --user USER --thumbprint SHA256 --machine NAME
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEngine, type Engine, formatBytes, localRepository, type RunHandle } from '@holdfast/core'
+import { HoldfastError } from '@holdfast/core/spec'
 import { esxi } from '@holdfast/provider-esxi'
 import { sqlite } from '@holdfast/store-sqlite'
-import { checkPackages, compareDisks } from './compare.ts'
+import { checkPackages, compareDisks, disksIn } from './compare.ts'
 import { type Hosts, openHosts } from './hosts.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const signal = AbortSignal.timeout(24 * 3_600_000)
 
-/** Waits for a run, and says how far it is. */
+/** Waits for a run, and tells how far it is. */
 async function watched<Result>(run: RunHandle<Result>): Promise<Result> {
   for await (const { text } of run.progress()) say(`  ${text}`)
   return run
 }
 
-async function main(hosts: Hosts, folder: string): Promise<boolean> {
-  const from = esxi(hosts.from)
+/** Answers with the id of the point. */
+async function backUp(engine: Engine, provider: string, id: string): Promise<string> {
+  await engine.putPlan(`once-${provider}`, { kind: 'backup', repository: 'main', workloads: [{ provider, id }] })
+  const [made] = await watched(engine.runPlan(`once-${provider}`))
+  if (made === undefined) throw new Error('the plan has made no backup')
+  const { point, bytes, consistency, warnings } = made
+  const sizes = `${formatBytes(bytes.used)} of ${formatBytes(bytes.provisioned)} hold data, stored as ${formatBytes(bytes.stored)}`
+  for (const line of [`${sizes} (${consistency})`, ...warnings.map(({ message }) => message)]) say(`  ${line}`)
+  return point
+}
+
+async function main({ from, to, machine, writeDisks }: Hosts, folder: string): Promise<boolean> {
+  const backups = join(folder, 'backups')
+  const copy = `${machine}-restored`
+  const host = esxi(from)
   const engine = await createEngine({
     name: 'esxi-example',
     store: sqlite({ file: join(folder, 'catalog.db') }),
-    repositories: { main: localRepository({ folder: join(folder, 'backups') }) },
-    providers: { from, to: esxi(hosts.to) },
+    repositories: { main: localRepository({ folder: backups }) },
+    providers: { from: host, to: esxi(to) },
   })
   try {
     await engine.start()
-    let id = ''
-    for await (const { name, id: uuid, usedBytes = 0 } of from.workloads({ signal })) {
-      say(`${name}: ${formatBytes(usedBytes)} (${uuid})`)
-      if (name === hosts.machine) id = uuid
+    const ids = new Map<string, string>()
+    for await (const { name, id, usedBytes = 0 } of host.workloads({ signal })) {
+      say(`${name}: ${formatBytes(usedBytes)}, ${id}`)
+      ids.set(name, id)
     }
-    await engine.putPlan('now', { kind: 'backup', repository: 'main', workloads: [{ provider: 'from', id }] })
-    say(`back up ${hosts.machine}`)
-    for (const { bytes, consistency, warnings } of await watched(engine.runPlan('now'))) {
-      say(`  ${formatBytes(bytes.provisioned)}, of which ${formatBytes(bytes.used)} are used; stored as ${formatBytes(bytes.stored)} (${consistency})`)
-      for (const { message } of warnings) say(`  ${message}`)
-    }
-    return await restoreAndCompare(engine, hosts, id, folder)
+    const id = ids.get(machine)
+    if (id === undefined) throw new Error(`there is no machine ${machine}`)
+    say(`back up ${machine}`)
+    const point = await backUp(engine, 'from', id)
+    say(`restore it as ${copy}`)
+    const { workload } = await watched(engine.restore({ provider: 'from', id }, { provider: 'to', name: copy }))
+    const [originals, copies] = writeDisks
+      ? [await writeDisks(machine, folder), await writeDisks(copy, folder)]
+      : // A real host shows its disks by an export alone.
+        [await disksIn(backups, point), await disksIn(backups, await backUp(engine, 'to', workload))]
+    const whole = await checkPackages(backups, say)
+    return (await compareDisks(originals, copies, say)) && whole
   } finally {
     await engine.stop()
   }
 }
 
-async function restoreAndCompare(engine: Engine, { machine, readDisk }: Hosts, id: string, folder: string): Promise<boolean> {
-  const copy = `${machine}-restored`
-  say(`restore it as ${copy}`)
-  await watched(engine.restore({ provider: 'from', id }, { provider: 'to', name: copy }))
-  let same = await checkPackages(join(folder, 'backups'), say)
-  for (const index of [0, 1, 2]) {
-    if (readDisk === undefined) continue
-    const [original, restored] = [machine, copy].map((name) => join(folder, `${name}-${index}.raw`)) as [string, string]
-    await Promise.all([readDisk(machine, index, original), readDisk(copy, index, restored)])
-    same = (await compareDisks(original, restored, say)) && same
-  }
-  return same
-}
-
-const folder = await mkdtemp(join(tmpdir(), 'holdfast-esxi-'))
 const hosts = await openHosts()
+const folder = await mkdtemp(join(tmpdir(), 'holdfast-esxi-'))
 try {
   const same = await main(hosts, folder)
   say(`${hosts.machine}: ${same ? 'identical' : 'different'}`)
   process.exitCode = same ? 0 : 1
+} catch (error) {
+  if (!HoldfastError.isInstance(error)) throw error
+  say(`${error.message} ${error.remedy} (${error.code})`)
+  process.exitCode = 1
 } finally {
   await hosts[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type EsxiSimulator, readBlocks, seededRandom, startEsxiSimulator } from '@holdfast/testkit'
 import type { Hosts } from './hosts.ts'
 
@@ -29,12 +30,15 @@ export async function simulatedHosts(): Promise<Hosts> {
     from: loginOf(one),
     to: loginOf(other),
     machine: 'web',
-    async readDisk(machine, index, file) {
-      const found = [one, other].map((host) => host.machine(machine)).find((each) => each !== undefined)
-      const blocks = found?.hardware.disks[index]?.content.open()
-      if (blocks === undefined) throw new Error(`${machine} has no disk ${index}`)
-      await writeFile(file, await readBlocks(blocks, { signal: AbortSignal.timeout(60_000) }))
-      await blocks[Symbol.asyncDispose]()
+    async writeDisks(machine, folder) {
+      const { disks: found = [] } = (one.machine(machine) ?? other.machine(machine))?.hardware ?? {}
+      const files = found.map((_, index) => join(folder, `${machine}-${index}.raw`))
+      for (const [index, { content }] of found.entries()) {
+        const blocks = content.open()
+        await writeFile(files[index] ?? '', await readBlocks(blocks, { signal: AbortSignal.timeout(60_000) }))
+        await blocks[Symbol.asyncDispose]()
+      }
+      return files
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([one[Symbol.asyncDispose](), other[Symbol.asyncDispose]()])

@@ -13,6 +13,8 @@ export interface GovmomiHostOptions {
   /** Default `root` and `simulated`. */
   readonly user?: string
   readonly password?: string
+  /** Where its files are put, in a folder of its own. Default: the system's folder for temporary files. */
+  readonly folder?: string
 }
 
 /** A machine to be made. Files are paths, and are copied. */
@@ -76,7 +78,7 @@ async function ordered(control: string, method: 'GET' | 'POST', path: string, or
 /** Starts a host and waits until it listens. */
 export async function startGovmomiHost({ host: program }: PeerFacts['govmomi'], options: GovmomiHostOptions = {}): Promise<GovmomiHost> {
   const { kind = 'esxi', user = 'root', password = 'simulated' } = options
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-govmomi-'))
+  const folder = mkdtempSync(join(options.folder ?? tmpdir(), 'holdfast-govmomi-'))
   const parameters = ['-user', user, '-password', password, ...(kind === 'vcenter' ? ['-vcenter'] : [])]
   const child = spawn(program, parameters, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: folder } })
   let said = ''

@@ -56,6 +56,7 @@ export type {
   SimulatedHardware,
 } from './esxi-simulator/simulated-devices.ts'
 export type { DiskContent as SimulatedDiskContent, DiskOptions, SimulatedBacking, SimulatedDisk } from './esxi-simulator/simulated-disk.ts'
+export type { DatastoreFile, FileEvent, SimulatedFiles } from './esxi-simulator/simulated-files.ts'
 export type { HostFactOptions, LicenceOptions } from './esxi-simulator/simulated-host-facts.ts'
 export type { LeaseSettings, SimulatedLeases, TransferEvent } from './esxi-simulator/simulated-leases.ts'
 export type { MachineOptions, PowerState, SimulatedMachine, SimulatedSnapshot } from './esxi-simulator/simulated-machine.ts'

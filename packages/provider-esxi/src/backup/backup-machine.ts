@@ -8,28 +8,17 @@ import {
   type RunContext,
 } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
+import { backupFlatMachine } from '../flat/backup-flat-machine.ts'
 import { findMachine } from '../inventory/find-machine.ts'
 import type { FoundMachine } from '../inventory/found-machine.ts'
 import { writeManifest } from '../ovf/manifest.ts'
 import { type BackupOptions, parseBackupOptions } from './backup-options.ts'
 import { compareSums } from './compare-sums.ts'
 import { describeExport } from './describe-export.ts'
+import { type PointDescription, sourceOf } from './describe-point.ts'
 import { type ExportPlan, fileNameOf, planExport } from './export-files.ts'
 import { type OpenExport, openExport } from './open-export.ts'
 import { type ReceivedFile, receiveFiles } from './receive-files.ts'
-
-/** What a point of an export says of itself, for a restore by this provider. */
-export interface ExportDescription {
-  readonly v: 1
-  /** Name of the OVF descriptor among the files. */
-  readonly descriptor: string
-  /** Name of the list of sums; absent when a file is not kept as it came. */
-  readonly manifest?: string
-  /** What was exported, by the names of the files: how the host calls the device. */
-  readonly files: { readonly [name: string]: { readonly device: string; readonly disk?: string } }
-  /** Where it was, for people. */
-  readonly source: { readonly host: string; readonly version: string; readonly reference: string; readonly configFile?: string }
-}
 
 function refuseObstacles({ name, obstacles }: FoundMachine): void {
   const stopping = obstacles.filter(({ stops }) => stops)
@@ -70,7 +59,7 @@ async function storeTexts(
   name: string,
   { received, descriptor }: Read,
   sink: BackupSink,
-): Promise<Pick<ExportDescription, 'descriptor' | 'manifest'>> {
+): Promise<Pick<PointDescription, 'descriptor' | 'manifest'>> {
   const ovf = `${name}.ovf`
   const receipt = await sink.stream({ format: 'bytes', name: ovf, open: async () => bytesOf(descriptor) })
   const files = [{ name: ovf, receipt }, ...received]
@@ -81,28 +70,24 @@ async function storeTexts(
 }
 
 function describe(
-  { settings, session }: Connection,
+  connection: Connection,
   machine: FoundMachine,
   received: readonly ReceivedFile[],
-  texts: Pick<ExportDescription, 'descriptor' | 'manifest'>,
-): ExportDescription {
+  texts: Pick<PointDescription, 'descriptor' | 'manifest'>,
+): PointDescription {
   const files = received.map(({ name, url, disk }) => [name, { device: url.key, ...(disk !== undefined && { disk: disk.key }) }] as const)
   return {
     v: 1,
     ...texts,
     files: Object.fromEntries(files),
-    source: {
-      host: settings.host,
-      version: session.content.about.fullName,
-      reference: machine.ref.value,
-      ...(machine.configFile !== undefined && { configFile: machine.configFile }),
-    },
+    source: sourceOf(connection, machine),
   }
 }
 
 /**
  * Backs a machine up as an OVF package: all disks as streamOptimized VMDK, NVRAM, images in its drives, a descriptor with true sizes, and a list of sums last. With
- * a base the disks come the same way, and the engine keeps what has changed. A machine that is not off is read from a snapshot, which an intent removes.
+ * a base the disks come the same way, and the engine keeps what has changed. A machine that is not off is read from a snapshot, which an intent removes. With the
+ * mode `vmdk` see `backupFlatMachine`.
  * @throws UNSUPPORTED or IN_USE: something about the machine stops a backup; nothing was made. NOT_FOUND: no such machine. What `openExport`, `receiveFiles`,
  * `compareSums` and `describeExport` throw. An aborted signal rejects with its reason; the lease is given up on every path.
  */
@@ -115,6 +100,7 @@ export async function backupMachine(
   const options = parseBackupOptions(request.options)
   const machine = await findMachine(connection, request.workload, run)
   refuseObstacles(machine)
+  if (options.mode === 'vmdk') return backupFlatMachine(connection, machine, options, sink, run)
   const open = await openExport(connection, machine, options, run)
   const read = await readExport(connection, machine, open, options, sink, run).finally(() => open.lease[Symbol.asyncDispose]())
   const texts = await storeTexts(fileNameOf(machine.name), read, sink)

@@ -1,14 +1,19 @@
 import { parseStrict } from '@holdfast/core/spec'
 import * as z from 'zod'
 
-/** How a machine is backed up as an OVF export. All have a default. */
+/** How a machine is backed up. All have a default. */
 export const backupSchema = z.strictObject({
+  /**
+   * How its disks are read. `ovf`: the host exports them, which works with every kind of storage. `vmdk`: their flat files are read from the datastore, which needs
+   * no lease, and works only for disks that have such files, on machines without snapshots.
+   */
+  mode: z.enum(['ovf', 'vmdk']).default('ovf'),
   /**
    * Whether the guest of a running machine is asked to flush first. `try`: if it can be, and the backup goes on without when it cannot, with a warning.
    * `require`: the backup fails then. `never`: it is not asked.
    */
   quiesce: z.enum(['try', 'require', 'never']).default('try'),
-  /** Take the images that lie in its drives. */
+  /** Take the images that lie in its drives; the mode `vmdk` never does. */
   images: z.boolean().default(true),
   /** Files that are read at once. Hosts have little memory for transfers: more than one is quicker only on some. */
   parallel: z.int().min(1).max(8).default(1),

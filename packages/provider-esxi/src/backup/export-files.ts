@@ -64,13 +64,16 @@ function pairDisks(urls: readonly DeviceUrl[], disks: readonly FoundDisk[], mach
   return pairs.set(url, disk)
 }
 
+/** Why a disk is not in a backup of a snapshot. */
+export const skippedIndependent = ({ name, mode, slot }: Pick<FoundDisk, 'name' | 'mode' | 'slot'>): ExportPlan['skipped'][number] => ({
+  name: `${name} (${slot})`,
+  reason: `It is independent (${mode}), so no snapshot holds it. It is in a backup that is made while the machine is off.`,
+})
+
 function missingDisks(disks: readonly FoundDisk[], { machine, snapshot }: PlanOptions): ExportPlan['skipped'] {
   return disks.map(({ name, mode, slot }) => {
     if (!snapshot || !mode.startsWith('independent')) throw mismatch(machine, `${name} (${slot}) is missing`)
-    return {
-      name: `${name} (${slot})`,
-      reason: `It is independent (${mode}), so no snapshot holds it. It is in a backup that is made while the machine is off.`,
-    }
+    return skippedIndependent({ name, mode, slot })
   })
 }
 

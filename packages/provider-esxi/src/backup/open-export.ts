@@ -68,8 +68,8 @@ async function takeSnapshot(connection: Connection, machine: FoundMachine, quies
   return snapshot
 }
 
-/** The snapshot is not removed here: it goes when the engine undoes the intent, after the commit or when the attempt has failed. */
-async function snapshotOf(connection: Connection, machine: FoundMachine, wanted: BackupOptions['quiesce'], run: RunContext) {
+/** A marked snapshot, quiesced as wanted. It is not removed here: it goes when the engine undoes the intent, after the commit or when the attempt has failed. */
+export async function snapshotOf(connection: Connection, machine: FoundMachine, wanted: BackupOptions['quiesce'], run: RunContext) {
   const { name, powerState, toolsRunning } = machine
   const running = powerState === 'poweredOn'
   if (wanted === 'never' || !running) return takeSnapshot(connection, machine, false, run)

@@ -3,6 +3,7 @@ import type { Connection } from '../connection.ts'
 import type { Lease } from '../lease/lease.ts'
 import { download } from '../transfer/download.ts'
 import type { ExportFile } from './export-files.ts'
+import { forAll } from './for-all.ts'
 
 /** A file that is in the repository. */
 export interface ReceivedFile extends ExportFile {
@@ -55,31 +56,6 @@ function itemOf({ name, disk }: ExportFile, sums: ReceiveOptions['sums'], open: 
   const common = { name, open, ...(sums === 'sha1' && { digests: ['sha1' as const] }) }
   if (disk === undefined) return { ...common, format: 'bytes' }
   return { ...common, format: 'vmdk', disk: { key: disk.key, name, size: disk.sizeBytes } }
-}
-
-/** Runs `work` for all items, some at once, in their order. The first failure stops the others and is thrown when they have ended. */
-async function forAll<Item>(
-  items: readonly Item[],
-  parallel: number,
-  work: (item: Item, options: CallOptions) => Promise<void>,
-  { signal }: CallOptions,
-): Promise<void> {
-  const stop = new AbortController()
-  const left = [...items]
-  let failure: { readonly error: unknown } | undefined
-  const worker = async (): Promise<void> => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) {
-      try {
-        await work(item, { signal: AbortSignal.any([signal, stop.signal]) })
-      } catch (error) {
-        failure ??= { error }
-        left.length = 0
-        stop.abort(error)
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: parallel }, worker))
-  if (failure !== undefined) throw failure.error
 }
 
 /**

@@ -5,7 +5,7 @@ import { retrieveAll, retrieveOne } from '../vim25/retrieve.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 import { finding } from './findings.ts'
 
-interface Privilege {
+export interface Privilege {
   readonly id: string
   /** Completes "is needed to". */
   readonly need: string
@@ -20,7 +20,7 @@ const privilege = (id: string, on: Privilege['on'], need: string): Privilege => 
  *
  * Source: https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/, "Required Privileges" of each method.
  */
-const uses: { readonly [use: string]: readonly Privilege[] } = {
+export const privilegesByUse: { readonly [use: string]: readonly Privilege[] } = {
   backup: [
     privilege('VApp.Export', 'VirtualMachine', 'export a machine'),
     privilege('VirtualMachine.State.CreateSnapshot', 'VirtualMachine', 'freeze a machine that runs'),
@@ -123,14 +123,14 @@ export async function checkPrivileges(connection: Connection, options: CallOptio
   const sessionId = await sessionKey(connection, options)
   if (manager === undefined || sessionId === undefined)
     return [finding('warning', 'privileges-backup', 'The host does not tell which privileges the account has.')]
-  const all = Object.values(uses).flat()
+  const all = Object.values(privilegesByUse).flat()
   const missing: Lack[] = []
   for (const type of new Set(all.map(({ on }) => on))) {
     const entities = await entitiesOf(connection, type, options)
     const wanted = all.filter(({ on }) => on === type)
     missing.push(...(await lacks(connection, { manager, sessionId }, entities, wanted, options)))
   }
-  return Object.entries(uses).map(([use, wanted]) =>
+  return Object.entries(privilegesByUse).map(([use, wanted]) =>
     ofUse(
       use,
       missing.filter((one) => wanted.includes(one.privilege)),

@@ -1,10 +1,9 @@
 import { type CallOptions, codeOf } from '@holdfast/core/spec'
 import { request } from 'undici'
 import type { Connection } from '../connection.ts'
-import { decodeName } from '../inventory/object-name.ts'
+import { datacenterPath } from '../inventory/datacenter-path.ts'
 import { textOf } from '../vim25/host-requests.ts'
 import { createPinnedAgent } from '../vim25/pinned-agent.ts'
-import { retrieveOne } from '../vim25/retrieve.ts'
 import type { MoRef } from '../vim25/values.ts'
 
 /** How `/folder` answered when it was asked for the first 16 bytes of a file. */
@@ -22,22 +21,6 @@ export interface FolderAnswer {
 const limits = { connectMs: 30_000, answerMs: 60_000, bodyMs: 60_000 }
 const most = 64
 
-/** Inventory path of the datacenter that an object is in: names of folders, joined by `/`, without the root. */
-async function datacenterPath({ session }: Connection, from: MoRef, options: CallOptions): Promise<string> {
-  const names: string[] = []
-  for (let ref: MoRef | undefined = from; ref !== undefined && ref.value !== session.content.rootFolder.value; ) {
-    const { values }: { readonly values: { readonly [path: string]: unknown } } = await retrieveOne(
-      session,
-      ref,
-      ['name', 'parent'],
-      options,
-    )
-    if (ref.type === 'Datacenter' || names.length > 0) names.unshift(decodeName(String(values.name)))
-    ref = values.parent as MoRef | undefined
-  }
-  return names.join('/')
-}
-
 /**
  * Asks for a range of a file, reads a few bytes, and drops the rest.
  * @param file `[datastore] folder/name.vmx`.
@@ -48,7 +31,7 @@ export async function askForRange(connection: Connection, file: string, folder: 
   const [, datastore, path] = /^\[([^\]]+)\] (.+)$/.exec(file) ?? []
   const cookie = session.client.sessionCookie(address)
   if (datastore === undefined || path === undefined || cookie === undefined) return { error: 'it was not asked' }
-  const query = new URLSearchParams({ dcPath: await datacenterPath(connection, folder, options), dsName: datastore })
+  const query = new URLSearchParams({ dcPath: await datacenterPath(connection.session, folder, options), dsName: datastore })
   const where = `${path.split('/').map(encodeURIComponent).join('/')}?${String(query).replaceAll('+', '%20')}`
   const agent = createPinnedAgent(settings.thumbprint, limits)
   try {

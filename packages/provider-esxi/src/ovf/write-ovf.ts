@@ -19,7 +19,15 @@ export interface PackagedDisk {
   readonly dataBytes?: number
 }
 
+/** The NVRAM of a machine as it lies in a package. */
+export interface PackagedNvram {
+  readonly href: string
+  /** Bytes of that file. */
+  readonly fileBytes: number
+}
+
 const mebibyte = 1024 * 1024
+const nvramId = 'nvram'
 const streamOptimized = 'http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized'
 const cim = 'http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2'
 const namespaces = [
@@ -133,10 +141,11 @@ function devices(machine: Machine): string {
 /** One that has none must be mapped all the same. */
 const networkName = (name: string): string => oneLine(name).trim() || 'network'
 
-function boot({ firmware, secureBoot = false }: Machine): string {
+function boot({ firmware, secureBoot = false }: Machine, nvram: PackagedNvram | undefined): string {
   const config = (key: string, value: string) => `      <vmw:Config ovf:required="false" vmw:key="${key}" vmw:value="${value}"/>\n`
-  if (firmware === 'bios') return config('firmware', 'bios')
-  return `${config('firmware', 'efi')}${config('bootOptions.efiSecureBootEnabled', String(secureBoot))}`
+  const file = nvram && `      <vmw:ExtraConfig ovf:required="false" vmw:key="nvram" vmw:value="ovf:/file/${nvramId}"/>\n`
+  if (firmware === 'bios') return config('firmware', 'bios') + (file ?? '')
+  return `${config('firmware', 'efi')}${config('bootOptions.efiSecureBootEnabled', String(secureBoot))}${file ?? ''}`
 }
 
 function packaged(machine: Machine, disks: readonly PackagedDisk[]): readonly PackagedDisk[] {
@@ -154,10 +163,13 @@ function diskLine({ capacity, dataBytes }: PackagedDisk, index: number): string 
   return `    <Disk ovf:capacity="${capacity}" ovf:capacityAllocationUnits="byte" ovf:diskId="vmdisk${id}" ovf:fileRef="file${id}" ovf:format="${streamOptimized}"${populated}/>\n`
 }
 
-function sections(machine: Machine, disks: readonly PackagedDisk[]): string {
+const fileLine = (href: string, id: string, bytes: number): string =>
+  `    <File ovf:href="${words(href)}" ovf:id="${id}" ovf:size="${bytes}"/>\n`
+
+function sections(machine: Machine, disks: readonly PackagedDisk[], nvram: PackagedNvram | undefined): string {
   const networks = [...new Set(machine.networks.map(({ name }) => networkName(name)))].map(words)
   return `  <References>
-${disks.map(({ href, fileBytes }, index) => `    <File ovf:href="${words(href)}" ovf:id="file${index + 1}" ovf:size="${fileBytes}"/>\n`).join('')}  </References>
+${disks.map(({ href, fileBytes }, index) => fileLine(href, `file${index + 1}`, fileBytes)).join('')}${nvram === undefined ? '' : fileLine(nvram.href, nvramId, nvram.fileBytes)}  </References>
   <DiskSection>
     <Info>List of the virtual disks</Info>
 ${disks.map(diskLine).join('')}  </DiskSection>
@@ -174,12 +186,12 @@ ${networks.map((name) => `    <Network ovf:name="${name}">\n      <Description>T
  * Source of the order and the meaning of fields: DSP0243, https://www.dmtf.org/standards/ovf; of the keys with `vmw`: descriptors of VMware.
  * @throws INVALID_OPTIONS: a disk without a file, or a file without a disk. UNSUPPORTED: more disks than a machine of VMware can have.
  */
-export function writeOvf(machine: Machine, disks: readonly PackagedDisk[]): string {
+export function writeOvf(machine: Machine, disks: readonly PackagedDisk[], nvram?: PackagedNvram): string {
   const inOrder = packaged(machine, disks)
   const name = words(machine.name)
   return `<?xml version="1.0" encoding="UTF-8"?>
 <Envelope ${namespaces.join(' ')}>
-${sections(machine, inOrder)}  <VirtualSystem ovf:id="${name}">
+${sections(machine, inOrder, nvram)}  <VirtualSystem ovf:id="${name}">
     <Info>A virtual machine</Info>
     <Name>${name}</Name>
     <OperatingSystemSection ovf:id="${osNumberOf(machine.guest)}" vmw:osType="${osTypeOf(machine.guest)}">
@@ -194,7 +206,7 @@ ${sections(machine, inOrder)}  <VirtualSystem ovf:id="${name}">
         <vssd:VirtualSystemIdentifier>${name}</vssd:VirtualSystemIdentifier>
         <vssd:VirtualSystemType>${hardwareOf(machine)}</vssd:VirtualSystemType>
       </System>
-${processorsAndMemory(machine)}${devices(machine)}${boot(machine)}    </VirtualHardwareSection>
+${processorsAndMemory(machine)}${devices(machine)}${boot(machine, nvram)}    </VirtualHardwareSection>
   </VirtualSystem>
 </Envelope>
 `

@@ -6,7 +6,7 @@ const headerBytes = 512
 
 async function readHeader(part: Part, options: CallOptions): Promise<Buffer> {
   const header = Buffer.alloc(headerBytes)
-  const bytes = await part.open(options)
+  const bytes = await part.open({ ...options, start: 0, end: Math.min(headerBytes, part.size) })
   let filled = 0
   try {
     for await (const chunk of bytes) {

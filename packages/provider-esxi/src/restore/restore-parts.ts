@@ -20,7 +20,8 @@ export interface Part {
   readonly dataBytes: number
   /** Of the bytes as they are stored, where they are sent so; proven when `open` has been read to its end. */
   readonly sha256?: string
-  open(options: CallOptions): Promise<ByteStream>
+  /** A range is only for who can do with more: a part that is made on the way comes whole. */
+  open(options: CallOptions & { readonly start?: number; readonly end?: number }): Promise<ByteStream>
 }
 
 /** Parts with disks that are held open while they are sent. */

@@ -1,4 +1,5 @@
 import { bytesOf, systemClock } from '@holdfast/core/spec'
+import type { EsxiSimulator } from '@holdfast/testkit'
 import { expect, test } from 'vitest'
 import { rejection, restoreHost } from '../../test/support/restore-host.ts'
 import { nvram, restorePoint } from '../../test/support/restore-point.ts'
@@ -15,7 +16,11 @@ const call = { signal: new AbortController().signal }
 
 /** A host with an import that is ready to be sent to. */
 async function withImport(
-  work: (lease: Lease, upload: (url: DeviceUrl, own: Partial<Upload>) => Promise<unknown>) => Promise<void>,
+  work: (
+    lease: Lease,
+    upload: (url: DeviceUrl, own: Partial<Upload>) => Promise<unknown>,
+    leases: EsxiSimulator['leases'],
+  ) => Promise<void>,
 ): Promise<void> {
   const host = await restoreHost()
   const { connection } = host
@@ -44,7 +49,7 @@ async function withImport(
       call,
     )
   try {
-    await work(lease, send)
+    await work(lease, send, host.simulator.leases)
   } finally {
     await lease[Symbol.asyncDispose]()
     await content[Symbol.asyncDispose]()
@@ -100,3 +105,22 @@ test('errors of an upload do not tell the path, which is a ticket', () =>
     const error = await rejection(upload(url, {}))
     expect(`${error.message} ${JSON.stringify(error)}`).not.toContain(url.path.split('/')[2])
   }))
+
+test.each([
+  ['exactly at the end of a piece', 2 * 512 * 1024],
+  ['within the last piece', 3 * 512 * 1024 + 100],
+])('a host that says "good" when it had got only a part is found out when the file ends %s', (_where, size) =>
+  withImport(async (lease, upload, leases) => {
+    const url = find(lease, /nvram/)
+    leases.script(url.path.slice(url.path.lastIndexOf('/') + 1), { does: 'end', afterBytes: 1000 })
+    const bytes = new Uint8Array(size)
+    async function* slowly() {
+      for (let at = 0; at < size; at += 65_536) {
+        yield bytes.subarray(at, at + 65_536)
+        // Its answer comes meanwhile.
+        await systemClock.sleep(20, call)
+      }
+    }
+    expect(await rejection(upload(url, { size, open: async () => slowly() }))).toMatchObject({ retryable: true })
+  }),
+)

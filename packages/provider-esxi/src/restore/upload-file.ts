@@ -61,9 +61,9 @@ function createPieces(request: UploadRequest, sent: (piece: Uint8Array) => void)
       }
       return true
     },
+    /** The same, of what is left. */
     async end(): Promise<boolean> {
-      if (filled > 0 && !(await flush())) return false
-      return underWay
+      return (filled === 0 || (await flush())) && underWay
     },
   }
 }
@@ -94,7 +94,7 @@ async function sendBytes(upload: Upload, request: UploadRequest, hash: Hash | un
         'POINT_DAMAGED',
         `${what} has ${total > size ? 'more than' : `${total} of`} the ${size} bytes that it should have.`,
       )
-    if (more) await byHost(pieces.end())
+    if (more) more = await byHost(pieces.end())
   } finally {
     pull.close()
     await bytes[Symbol.asyncDispose]?.()

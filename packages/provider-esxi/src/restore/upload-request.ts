@@ -20,7 +20,7 @@ export interface UploadHead {
 
 /** A request that is being sent. Disposing breaks it off, unless it was answered. */
 export interface UploadRequest extends AsyncDisposable {
-  /** Resolves when the bytes were taken, so that their buffer can be used again. False: the host has answered already, and takes no more. */
+  /** Resolves when the bytes were taken, so that their buffer can be used again. False: they were not, since the host has answered already. */
   write(bytes: Uint8Array): Promise<boolean>
   /**
    * After the last byte. Resolves when the host has taken all and says that it is good.
@@ -145,9 +145,11 @@ export async function openUpload(head: UploadHead, { signal }: CallOptions): Pro
   }
   return {
     async write(bytes) {
+      throwFailure()
+      if (seen.response !== undefined) return false
       await watchdog.during(wait((ready) => request.write(bytes, () => ready())))
       throwFailure()
-      return seen.response === undefined
+      return true
     },
     async end() {
       await watchdog.during(wait(() => request.end()))

@@ -21,6 +21,13 @@ const backings: { readonly [Kind in SimulatedBacking]: string } = {
   rdmPhysical: 'VirtualDiskRawDiskMappingVer1BackingInfo',
 }
 
+/** The files below, each in the one above it. */
+function parentOf(disk: SimulatedDisk, [fileName, ...others]: readonly string[], values: TypedValues): string {
+  if (fileName === undefined) return ''
+  const own = field('fileName', fileName) + field('diskMode', disk.mode) + parentOf(disk, others, values)
+  return element('parent', values.data(backings[disk.backing], own))
+}
+
 function backingOf(disk: SimulatedDisk, values: TypedValues, places: SimulatedPlaces): XmlValue {
   const raw = disk.backing.startsWith('rdm')
   const optional = (name: string, value: string | undefined) => (value === undefined ? '' : field(name, value))
@@ -35,6 +42,7 @@ function backingOf(disk: SimulatedDisk, values: TypedValues, places: SimulatedPl
       disk.backing === 'flat' ? field('thinProvisioned', disk.thin) : '',
       optional('uuid', disk.uuid),
       optional('changeId', disk.changeId),
+      raw ? '' : parentOf(disk, disk.parents, values),
       disk.backing === 'flat' || raw ? field('sharing', disk.multiWriter ? 'sharingMultiWriter' : 'sharingNone') : '',
       disk.encrypted && !raw ? element('keyId', plain(field('keyId', 'key-1'))) : '',
     ].join(''),

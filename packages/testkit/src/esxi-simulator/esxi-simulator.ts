@@ -6,6 +6,7 @@ import { createSelfSignedCertificate } from './self-signed-certificate.ts'
 import { addAutoStart } from './simulated-auto-start.ts'
 import { answerCall } from './simulated-calls.ts'
 import { addOvfManager } from './simulated-exports.ts'
+import { createFiles, type SimulatedFiles } from './simulated-files.ts'
 import { answerFolder } from './simulated-folder.ts'
 import { addManagers, type HostFactOptions } from './simulated-host-facts.ts'
 import { createLeases, type SimulatedLeases } from './simulated-leases.ts'
@@ -53,6 +54,8 @@ export interface EsxiSimulator extends AsyncDisposable {
   readonly places: SimulatedPlaces
   /** Leases of disks that are exported or imported, and what goes wrong with them. */
   readonly leases: SimulatedLeases
+  /** Files of its datastores over HTTP, and what goes wrong with them. */
+  readonly files: SimulatedFiles
   /** All machines, those that are being made too. */
   machines(): readonly SimulatedMachine[]
   /** A machine by its name. */
@@ -71,7 +74,7 @@ async function bodyOf(request: AsyncIterable<Uint8Array>): Promise<string> {
 function serve(host: Host, style: PrefixStyle, calls: string[], certificate: { key: string; cert: string }): Server {
   return createServer(certificate, async (request, response) => {
     if (host.apiType === 'HostAgent' && answerTransfer(host, request, response)) return
-    if (request.url?.startsWith('/folder/')) return answerFolder(host, request, response)
+    if (request.url?.startsWith('/folder/')) return void (await answerFolder(host, request, response))
     if (request.url === '/sdk/vimServiceVersions.xml') return void response.writeHead(200, { 'content-type': 'text/xml' }).end(versions)
     const call = request.method === 'POST' && request.url === '/sdk' ? parseSoapRequest(await bodyOf(request)) : undefined
     if (call === undefined) return void response.writeHead(404).end()
@@ -107,6 +110,7 @@ export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Pr
     world,
     machines,
     places,
+    files: createFiles(),
     leases: createLeases(options.kind === 'vcenter' ? 'nfc' : 'ha-nfc'),
     facts: options,
     style,
@@ -142,6 +146,7 @@ export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Pr
     },
     places,
     leases: host.leases,
+    files: host.files,
     machines: () => [...machines],
     machine: (name) => machines.find((one) => one.name === name),
     async [Symbol.asyncDispose]() {

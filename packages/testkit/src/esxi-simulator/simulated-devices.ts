@@ -121,6 +121,7 @@ export function addDisk(hardware: SimulatedHardware, home: MachineHome, options:
     multiWriter: options.multiWriter ?? false,
     datastore,
     fileName: `[${datastore}] ${home.name}/${home.name}${index === 0 ? '' : `_${index}`}.vmdk`,
+    parents: [],
     changeId: undefined,
     content: content === undefined ? exampleContent(`${home.uuid}/${index}`) : content instanceof Uint8Array ? contentOf(content) : content,
   }

@@ -58,6 +58,8 @@ export interface SimulatedDisk {
   readonly datastore: string
   /** `[datastore1] web/web.vmdk`; a snapshot gives it another one. */
   fileName: string
+  /** Files that hold what has not changed since snapshots, newest first. */
+  parents: readonly string[]
   changeId: string | undefined
   content: DiskContent
 }

@@ -99,6 +99,7 @@ function machineIn(host: Host, config: RequestElement, disks: readonly PlannedDi
   const instanceUuid = textAt(config, 'instanceUuid')
   const guestId = textAt(config, 'guestId')
   const iso = isoIn(config)
+  const [, datastore] = /^\[(.+?)\]/.exec(textAt(childOf(config, 'files'), 'vmPathName') ?? '') ?? []
   return createMachine(host.world, host.places, {
     name: decodeURIComponent(name),
     uuid: uuid ?? newUuid(host),
@@ -109,7 +110,7 @@ function machineIn(host: Host, config: RequestElement, disks: readonly PlannedDi
     cpus: Number(textAt(config, 'numCPUs') ?? 1),
     memory: Number(textAt(config, 'memoryMB') ?? 4),
     ...(guestId !== undefined && { guestId }),
-    disks: disks.map(({ options }) => options),
+    disks: disks.map(({ options }) => ({ ...options, ...(datastore !== undefined && { datastore }) })),
     cards: cardsIn(host, config),
     ...(iso !== undefined && { cdrom: { iso: `[${host.places.datastores[0]?.name}] ${name}/${iso}` } }),
     conduct: { annotation: textAt(config, 'annotation') ?? '' },

@@ -1,5 +1,7 @@
+import { beginDeltas, mergeDeltas } from './simulated-chains.ts'
 import { conductProperties, createConduct, type SimulatedConduct } from './simulated-conduct.ts'
 import { createHardware, type DeviceOptions, frozen, type SimulatedHardware } from './simulated-devices.ts'
+import { layoutProperties } from './simulated-layout.ts'
 import type { SimulatedPlaces } from './simulated-places.ts'
 import { wireName } from './simulated-places.ts'
 import { createSettings, type SettingsOptions, type SimulatedSettings, settingsProperties } from './simulated-settings.ts'
@@ -98,6 +100,7 @@ export function createMachine(world: SimulatedWorld, places: SimulatedPlaces, op
         ...always,
         ...settingsProperties(machine.name, machine.settings, machine.hardware, places, values),
         ...fileOf(machine, values),
+        ...layoutProperties(machine.name, machine.settings.nvram.length, machine.hardware, places, values),
         'runtime.powerState': values.enumeration('VirtualMachinePowerState', machine.powerState),
         snapshot: snapshotInfo(machine, values),
         ...conductProperties(world, machine.value, machine.conduct, machine.powerState === 'poweredOn', values),
@@ -118,6 +121,7 @@ export function takeSnapshot(machine: SimulatedMachine, snapshot: Omit<Simulated
   const current = allSnapshots(machine.snapshots).find(({ value }) => value === machine.currentSnapshot)
   ;(current?.children ?? machine.snapshots).push({ ...snapshot, hardware: frozen(machine.hardware) })
   machine.currentSnapshot = snapshot.value
+  beginDeltas(machine)
 }
 
 /** Removes one snapshot; its children take its place. False: there is none. */
@@ -127,6 +131,7 @@ export function dropSnapshot(machine: SimulatedMachine, value: string): boolean 
     if (at < 0) return list.some((one) => drop(one.children, one.value))
     const [gone] = list.splice(at, 1)
     list.push(...(gone?.children ?? []))
+    if (gone !== undefined) mergeDeltas(machine, gone.hardware)
     if (machine.currentSnapshot === value) machine.currentSnapshot = parent
     return true
   }

@@ -45,6 +45,8 @@ export interface PlaceOptions {
 /** A datastore; a test may change what is free. */
 export interface SimulatedDatastore extends SimulatedObject {
   readonly name: string
+  /** `VMFS`, `vsan` and so on. */
+  readonly kind: string
   capacity: number
   free: number
   accessible: boolean
@@ -91,6 +93,7 @@ function createDatastore(world: SimulatedWorld, options: DatastoreOptions, paren
     type: 'Datastore',
     value,
     name,
+    kind: type,
     capacity,
     free,
     accessible,

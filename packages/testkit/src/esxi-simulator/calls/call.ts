@@ -1,4 +1,5 @@
 import type { createCollector } from '../simulated-collector.ts'
+import type { SimulatedFiles } from '../simulated-files.ts'
 import type { HostFactOptions } from '../simulated-host-facts.ts'
 import type { SimulatedLeases } from '../simulated-leases.ts'
 import type { SimulatedMachine } from '../simulated-machine.ts'
@@ -28,6 +29,7 @@ export interface Host {
   readonly machines: SimulatedMachine[]
   readonly places: SimulatedPlaces
   readonly leases: SimulatedLeases
+  readonly files: SimulatedFiles
   readonly facts: HostFactOptions
   readonly style: PrefixStyle
   readonly apiType: 'HostAgent' | 'VirtualCenter'

@@ -116,11 +116,13 @@ function takeOut({ world, machines }: Host, machine: SimulatedMachine): void {
   world.remove(machine)
 }
 
-const destroy: Work = (host, machine) => {
+const destroy: Work = (host, machine, call) => {
   if (isLeased(host, machine)) return { refused: busy }
   return task(host, machine, {
     description: 'VirtualMachine.destroy',
     run() {
+      // Another task may have been quicker.
+      if (!host.machines.includes(machine)) return gone(call).refused
       if (machine.powerState !== 'poweredOff') return wrongState('poweredOff', machine)
       takeOut(host, machine)
       return undefined

@@ -1,0 +1,92 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { BenchContext } from '../bench-context.ts'
+import { told } from '../chain-runs.ts'
+import { type EsxiPeer, fileBelow, openEsxiPeer } from '../esxi-peer.ts'
+import { measure } from '../measure.ts'
+import { settled } from '../settled.ts'
+import { benchLine, type Cost, interleaved } from '../statistics.ts'
+
+/** A kept full into a new machine of a simulated host, against `govc import.ovf` of the same package. */
+export async function esxiImport(context: BenchContext): Promise<void> {
+  for (const size of context.sizes ?? [context.size ?? 2 ** 30])
+    await oneSize(context, size, 'esxi-import', async (peer) => {
+      const full = join(context.folder, 'full')
+      await mkdir(full)
+      await peer.backup(full, 'full')
+      return { point: full, packageFolder: full, ours: 'the VMDK as it is kept', how: 'exactly' }
+    })
+}
+
+/** An increment and the full below it into a new machine, against `govc import.ovf` of a full of the same moment. */
+export async function esxiImportChain(context: BenchContext): Promise<void> {
+  for (const size of context.sizes ?? [context.size ?? 2 ** 30])
+    await oneSize(context, size, 'esxi-import-chain', async (peer) => {
+      const [chain, full] = [join(context.folder, 'chain'), join(context.folder, 'full')]
+      await mkdir(chain)
+      await peer.backup(chain, 'chain')
+      await peer.changeDisk()
+      await peer.backup(chain, 'chain')
+      // Otherwise it is no chain.
+      fileBelow(chain, '.qcow2')
+      await mkdir(full)
+      await peer.backup(full, 'full')
+      return { point: chain, packageFolder: full, ours: 'a chain of two, each cluster compared with its sum', how: 'content' }
+    })
+}
+
+interface Prepared {
+  /** Whose newest point ours restores. */
+  readonly point: string
+  /** Where the package lies that the peer imports. */
+  readonly packageFolder: string
+  readonly ours: string
+  /** How the disk that arrived is like the one that was backed up. */
+  readonly how: 'exactly' | 'content'
+}
+
+async function oneSize(
+  { folder, rounds, print, say }: BenchContext,
+  size: number,
+  bench: string,
+  prepare: (peer: EsxiPeer) => Promise<Prepared>,
+): Promise<void> {
+  const peer = await openEsxiPeer(folder, size, say)
+  try {
+    const { point, packageFolder, ours, how } = await prepare(peer)
+    const descriptor = fileBelow(packageFolder, '.ovf')
+    const imported = async (name: string, round: number, same: Prepared['how'], work: () => Promise<Cost>): Promise<Cost> => {
+      settled()
+      const cost = await work()
+      if (round === 0) await peer.compareDisk(name, same)
+      peer.removeMachine(name)
+      return cost
+    }
+    const costs = await interleaved(rounds, {
+      ours: (round) =>
+        told(
+          say,
+          'ours',
+          imported('ours', round, how, () => peer.restore(point, 'ours')),
+        ),
+      peer: (round) =>
+        told(
+          say,
+          'govc',
+          imported('theirs', round, 'exactly', () => govc(peer, descriptor, 'theirs')),
+        ),
+    })
+    const data = { ours, ...(await peer.data()) }
+    print(benchLine(bench, 'govc import.ovf -m', costs.ours, costs.peer, data))
+    await rm(packageFolder, { recursive: true })
+    await rm(point, { recursive: true, force: true })
+  } finally {
+    await peer[Symbol.asyncDispose]()
+  }
+}
+
+/** `-m`: it compares the sums of the package with those of the host. */
+function govc(peer: EsxiPeer, descriptor: string, name: string): Promise<Cost> {
+  const [program, ...words] = peer.govc('import.ovf', '-m', '-name', name, descriptor)
+  return measure(program, words)
+}

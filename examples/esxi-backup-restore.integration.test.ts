@@ -1,0 +1,98 @@
+// The example esxi-backup-restore, run as its reader does: with its own simulated hosts, and with one that its command line names.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type EsxiSimulator, startEsxiSimulator } from '@holdfast/testkit'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { describeWithPeer } from '../scripts/peers/test-peers.ts'
+
+let temporary = ''
+beforeEach(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'holdfast-examples-'))
+})
+afterEach(() => rm(temporary, { recursive: true, force: true }))
+
+interface Given {
+  readonly words?: readonly string[]
+  readonly environment?: { readonly [name: string]: string }
+  /** What is typed. */
+  readonly input?: string
+}
+
+async function runExample({ words = [], environment = {}, input = '' }: Given = {}) {
+  const script = fileURLToPath(new URL('esxi-backup-restore/main.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--conditions=@holdfast/source', script, ...words], {
+    env: { ...process.env, TMPDIR: temporary, ...environment },
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  child.stdin.end(input)
+  const [code] = await once(child, 'close')
+  return { code, output, last: output.trimEnd().split('\n').at(-1) ?? '' }
+}
+
+describeWithPeer('qemu-img', 'esxi-backup-restore with simulated hosts', () => {
+  test('a machine of three disks goes to another host; sha256sum and qemu-img find no difference', async () => {
+    const { code, last, output } = await runExample()
+    expect(last, output).toBe('web: identical')
+    expect(code).toBe(0)
+    expect(output).toMatch(/reading Hard disk 1 of web: \d+ %, [\d.]+ [KM]iB/)
+    expect(output).toContain('20 MiB of 80 MiB hold data')
+    expect(output.match(/Images are identical/g)).toHaveLength(3)
+    expect(output.match(/^ {2}web[\w.-]+: OK$/gm)?.map((line) => line.trim())).toEqual([
+      'web.ovf: OK',
+      'web-disk-1.vmdk: OK',
+      'web-disk-2.vmdk: OK',
+      'web-disk-3.vmdk: OK',
+      'web.nvram: OK',
+    ])
+    expect(await readdir(temporary)).toEqual([])
+  })
+})
+
+describeWithPeer('qemu-img', 'esxi-backup-restore with a host of its user', () => {
+  const password = 'of the host: 7'
+  let host: EsxiSimulator
+  beforeEach(async () => {
+    host = await startEsxiSimulator({ password, machines: [{ name: 'shop one', uuid: '4203a1d0-0000-4000-8000-00000000000c' }] })
+  })
+  afterEach(() => host[Symbol.asyncDispose]())
+
+  const words = () => [
+    ...['--url', `https://${host.host}:${host.port}`],
+    ...['--user', 'root', '--thumbprint', host.thumbprint(), '--machine', 'shop one'],
+  ]
+
+  test.each([
+    { from: 'the environment', given: { environment: { ESXI_PASSWORD: password } } },
+    { from: 'standard input', given: { input: `${password}\n` } },
+  ])('the password comes from $from; the copy is exported again and compared, and nothing but it is left', async ({ given }) => {
+    const { code, last, output } = await runExample({ words: words(), ...given })
+    expect(last, output).toBe('shop one: identical')
+    expect(code).toBe(0)
+    expect(output).not.toContain(password)
+    expect(host.machines().map(({ name }) => name)).toEqual(['shop one', 'shop one-restored'])
+    expect([host.sessions(), host.leases.open.size, await readdir(temporary)]).toEqual([0, 0, []])
+  })
+
+  test('a wrong password is told with what to do, and nothing is left', async () => {
+    const { code, output } = await runExample({ words: words(), input: 'wrong' })
+    expect(code, output).toBe(1)
+    expect(output).toMatch(/Check user and password\..* \(ACCESS_DENIED\)/)
+    // A host locks an account after five wrong ones.
+    expect(host.calls.filter((name) => name === 'Login').length).toBeLessThan(5)
+    expect(await readdir(temporary)).toEqual([])
+  })
+
+  test('half of the words are not taken for a host', async () => {
+    const { code, output } = await runExample({ words: ['--url', 'https://esxi.example'] })
+    expect(code).toBe(1)
+    expect(output).toContain('expected --url https://HOST --user USER --thumbprint SHA256 --machine NAME')
+  })
+})
