@@ -57,6 +57,11 @@ describe('the provider of a simulated host', () => {
     await provider[Symbol.asyncDispose]()
   })
 
+  it('takes no port in the name of the host, and an address of IPv6 as it is', () => {
+    expect(() => esxi({ ...loginOf(simulator), host: '127.0.0.1:443' })).toThrow(/"port"/)
+    expect(() => esxi({ ...loginOf(simulator), host: '::1' })).not.toThrow()
+  })
+
   it('fills in defaults of options, and names what is misspelt', () => {
     const { parseOptions } = esxi(loginOf(simulator))
     expect(parseOptions?.('backup', {})).toMatchObject({ quiesce: 'try' })

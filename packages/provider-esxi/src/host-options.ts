@@ -23,7 +23,10 @@ export interface HostOptions {
 }
 
 const schema = z.strictObject({
-  host: z.string().refine((text) => text !== '' && !/[/@\s]/.test(text), 'expected a host name or an address, without scheme and path'),
+  host: z
+    .string()
+    .refine((text) => text !== '' && !/[/@\s]/.test(text), 'expected a host name or an address, without scheme and path')
+    .refine((text) => !/^[^:]*:[^:]*$/.test(text), 'expected a host name or an address; its port goes into "port"'),
   port: z.int().min(1).max(65_535).default(443),
   user: z.string().min(1),
   password: z.string(),

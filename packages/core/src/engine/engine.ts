@@ -219,7 +219,7 @@ export interface Engine extends AsyncDisposable {
   revertToSnapshot(workload: WorkloadRef, snapshot: string, options?: Partial<CallOptions>): Promise<void>
   /**
    * Removes one of our own snapshots (its id); what was written since stays. Nothing happens if it is gone. INVALID_OPTIONS for one that this system did
-   * not make, IN_USE while a run works on the workload. May take long; after an abort the platform may go on.
+   * not make and for a name instead of an id, IN_USE while a run works on the workload. May take long; after an abort the platform may go on.
    */
   removeSnapshot(workload: WorkloadRef, snapshot: string, options?: Partial<CallOptions>): Promise<void>
   /** Reads every byte again (`mode: 'quick'`: names and sizes). Damage is a finding and quarantines the point; it is not an error. */

@@ -57,7 +57,7 @@ function createLogin(client: SoapClient, manager: MoRef<'SessionManager'>, { use
   let under: Promise<void> | undefined
   const logIn = async (): Promise<void> => {
     client.forgetSession()
-    await client.call('Login', manager, { userName: user, password }, { signal, name: user })
+    await client.call('Login', manager, { userName: user, password }, { signal, name: `${client.address.host} as ${user}` })
     generation += 1
   }
   return {

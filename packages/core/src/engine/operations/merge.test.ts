@@ -138,7 +138,11 @@ describe('merge', () => {
     // Nobody has asked for a verification: the merge that failed did.
     const aside = (await engine.points({ repository: 'main' })).filter(({ flags }) => flags.quarantine !== undefined)
     expect(aside.map(({ id }) => id)).toContain(ids[0])
-    await expect(engine.merge({ repository: 'main', point: ids[2] as string })).rejects.toMatchObject({ code: 'POINT_DAMAGED' })
+    const refused = engine.merge({ repository: 'main', point: ids[2] as string })
+    await expect(refused).rejects.toMatchObject({
+      code: 'POINT_DAMAGED',
+      message: expect.stringMatching(/not merged: [\w-]+, which it builds on, is quarantined/),
+    })
   })
 })
 

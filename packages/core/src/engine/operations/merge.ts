@@ -99,8 +99,8 @@ async function aimAtNewNumber(
     const target = { repository: input.repository, folder: current.folder, number: survey.next }
     const chain = chainOf(found.points, current.pointId)
     if (!chain) throw damaged(input, 'a point it builds on is missing')
-    if (chain.some((each) => each.current.flags.quarantine !== undefined))
-      throw damaged(input, 'it, or a point it builds on, is quarantined')
+    const bad = chain.find((each) => each.current.flags.quarantine !== undefined)
+    if (bad) throw quarantined(input, bad.current.pointId)
     try {
       await attempt.aim({ target, reads: chain.map((each) => referenceOf(each.current)) }, options)
     } catch (error) {
@@ -119,6 +119,15 @@ async function aimAtNewNumber(
 
 function damaged({ point }: MergeInput, why: string, file?: string): HoldfastError {
   return new HoldfastError('POINT_DAMAGED', `Point ${point} is not merged: ${why}.`, file === undefined ? {} : { details: { file } })
+}
+
+function quarantined({ point }: MergeInput, bad: string): HoldfastError {
+  const which = bad === point ? 'it is quarantined' : `${bad}, which it builds on, is quarantined`
+  return new HoldfastError('POINT_DAMAGED', `Point ${point} is not merged: ${which}.`, {
+    remedy:
+      'Read with engine.points() why. If a second repository holds that point, copy it from there by its id; otherwise merge points that do not build on it.',
+    details: { point: bad },
+  })
 }
 
 interface Found {

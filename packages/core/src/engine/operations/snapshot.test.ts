@@ -303,6 +303,11 @@ describe('the snapshots of a workload', () => {
     await clock.runUntil(engine.idle())
     await engine.removeSnapshot(vm, snapshot)
     await engine.removeSnapshot(vm, snapshot)
+    const [named] = await engine.snapshots(vm)
+    await expect(engine.removeSnapshot(vm, named?.name ?? '')).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      remedy: expect.stringContaining(named?.id ?? 'none'),
+    })
     await expect(engine.removeSnapshot(vm, foreign)).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',
       message: expect.stringContaining('not made by this system'),

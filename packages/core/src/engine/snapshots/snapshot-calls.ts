@@ -37,8 +37,9 @@ export function snapshotCalls(parts: EngineParts, life: EngineLife): Pick<Engine
       const options = limits(given)
       await refuseAtWork(parts, workload, options)
       const ability = snapshotAbility(parts, workload.provider)
-      const found = (await ability.list(workload.id, options)).find(({ id }) => id === snapshot)
-      if (!found) return
+      const all = await ability.list(workload.id, options)
+      const found = all.find(({ id }) => id === snapshot)
+      if (!found) return refuseName(workload, all, snapshot)
       if (!isOurs(parts, found)) throw foreign(workload, found)
       await ability.remove(workload.id, snapshot, options)
     },
@@ -51,6 +52,19 @@ function infoOf(parts: EngineParts, snapshot: Snapshot): SnapshotInfo {
   const { mark, ...about } = snapshot
   const ours = isOurs(parts, snapshot)
   return { ...about, ours, ...(ours && mark?.plan ? { plan: mark.plan } : {}) }
+}
+
+/** An id that nothing has is of a snapshot that is gone. A name is a mistake: whoever gave it would think that it is gone. */
+function refuseName(workload: WorkloadRef, all: readonly Snapshot[], given: string): void {
+  const ids = all.filter(({ name }) => name === given).map(({ id }) => id)
+  if (ids.length === 0) return
+  throw new HoldfastError(
+    'INVALID_OPTIONS',
+    `"${given}" is the name of a snapshot of ${workloadKey(workload)}, not its id: nothing was removed.`,
+    {
+      remedy: `Give its id: ${ids.join(', ')}.`,
+    },
+  )
 }
 
 function foreign(workload: WorkloadRef, { id, name }: Snapshot): HoldfastError {
