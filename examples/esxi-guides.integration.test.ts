@@ -355,8 +355,9 @@ describe('free-esxi-licence', () => {
     const report = await examineHost({ host, port, user, password, thumbprint }, { signal })
     print(JSON.stringify(report, null, 2))
     // #endregion report
-    expect(printed[0]).toContain('esxBasic')
-    expect(printed[0]).not.toMatch(/web|of the account|127\.0\.0\.1|SECRET/)
+    const text = printed.join('\n')
+    expect(text).toContain('esxBasic')
+    expect(text).not.toMatch(/web|of the account|127\.0\.0\.1|SECRET/)
     expect(simulator.sessions()).toBe(0)
   })
 })

@@ -1,7 +1,8 @@
 import { type CallOptions, type Clock, codeOf, throwIfAborted } from '@holdfast/core/spec'
 import type { HostSettings } from './host-options.ts'
+import { isFault } from './vim25/faults.ts'
 import { createPinnedAgent } from './vim25/pinned-agent.ts'
-import { openSession, type Session } from './vim25/session.ts'
+import { lockMs, openSession, type Session } from './vim25/session.ts'
 import { createSoapClient } from './vim25/soap-client.ts'
 import { createUpdates, type Updates } from './vim25/updates.ts'
 
@@ -15,7 +16,7 @@ export interface Connection {
 
 /** The one connection of a provider, opened by who first needs it. Disposing logs out; it never rejects. */
 export interface SharedConnection extends AsyncDisposable {
-  /** @throws UNREACHABLE, ACCESS_DENIED, UNSUPPORTED, PROVIDER_FAILED: the next call tries again. */
+  /** @throws UNREACHABLE, ACCESS_DENIED, UNSUPPORTED, PROVIDER_FAILED: the next call tries again, but for a wrong password not for 15 minutes. */
   open(options: CallOptions): Promise<Connection>
 }
 
@@ -49,9 +50,11 @@ const wasAborted = (error: unknown): boolean => error instanceof Error && (error
 
 export function shareConnection(settings: HostSettings, clock: Clock): SharedConnection {
   let shared: Promise<Connection & AsyncDisposable> | undefined
+  let refused: { readonly error: unknown; readonly at: number } | undefined
   return {
     async open(options) {
       throwIfAborted(options.signal)
+      if (refused !== undefined && clock.monotonic() - refused.at < lockMs) throw refused.error
       for (;;) {
         const mine = shared === undefined
         shared ??= connect(settings, clock, options)
@@ -60,6 +63,7 @@ export function shareConnection(settings: HostSettings, clock: Clock): SharedCon
           return await current
         } catch (error) {
           if (shared === current) shared = undefined
+          if (isFault(error, 'InvalidLogin')) refused = { error, at: clock.monotonic() }
           // Whoever opened it for all may have been aborted: then it is opened for the others.
           if (mine || options.signal.aborted || !wasAborted(error)) throw error
         }

@@ -1,5 +1,5 @@
 import { type Intent, type Json, systemClock } from '@holdfast/core/spec'
-import { type EsxiSimulator, startEsxiSimulator } from '@holdfast/testkit'
+import { type EsxiSimulator, fakeClock, startEsxiSimulator } from '@holdfast/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loginOf } from '../test/support/simulated-connection.ts'
 import { call } from '../test/support/simulated-host.ts'
@@ -39,6 +39,19 @@ describe('the provider of a simulated host', () => {
     await expect(provider.workloads(call)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'UNREACHABLE' })
     await provider[Symbol.asyncDispose]()
     expect(simulator.sessions()).toBe(0)
+  })
+
+  it('tries a password that was refused once, however often it is asked, and again when a locked account is open', async () => {
+    const clock = fakeClock()
+    const provider = esxi({ ...loginOf(simulator), password: 'wrong' }, { clock })
+    const logins = () => simulator.calls.filter((name) => name === 'Login').length
+    const ask = () => expect(provider.workloads(call)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ACCESS_DENIED' })
+    for (let times = 0; times < 4; times += 1) await ask()
+    expect(logins()).toBe(1)
+    await clock.advance(16 * 60 * 1000)
+    await ask()
+    expect(logins()).toBe(2)
+    await provider[Symbol.asyncDispose]()
   })
 
   it('refuses options that are wrong when it is made', () => {

@@ -51,13 +51,28 @@ async function unlessAborted(work: Promise<void>, { signal }: CallOptions): Prom
   await Promise.race([work, aborted]).finally(() => over.abort())
 }
 
-/** The login of a session, shared by all who find that it has ended. */
-function createLogin(client: SoapClient, manager: MoRef<'SessionManager'>, { user, password }: Account, { signal }: CallOptions) {
+/** Hosts lock an account for about 15 minutes after some wrong passwords: all that look at a host would lock it, one after the other. Not tested on a real host. */
+export const lockMs = 15 * 60 * 1000
+
+/** The login of a session, shared by all who find that it has ended. A password that was refused is not tried again for a while. */
+function createLogin(
+  client: SoapClient,
+  manager: MoRef<'SessionManager'>,
+  { user, password }: Account,
+  { clock, signal }: CallOptions & { readonly clock: Clock },
+) {
   let generation = 0
   let under: Promise<void> | undefined
+  let refused: { readonly error: unknown; readonly at: number } | undefined
   const logIn = async (): Promise<void> => {
+    if (refused !== undefined && clock.monotonic() - refused.at < lockMs) throw refused.error
     client.forgetSession()
-    await client.call('Login', manager, { userName: user, password }, { signal, name: `${client.address.host} as ${user}` })
+    await client
+      .call('Login', manager, { userName: user, password }, { signal, name: `${client.address.host} as ${user}` })
+      .catch((error: unknown) => {
+        if (isFault(error, 'InvalidLogin')) refused = { error, at: clock.monotonic() }
+        throw error
+      })
     generation += 1
   }
   return {
@@ -92,7 +107,7 @@ export async function openSession(client: SoapClient, account: Account, options:
   const { sessionManager } = content
   if (sessionManager === undefined) throw new HoldfastError('PROVIDER_FAILED', 'The host has no session manager.', { retryable: false })
   const closed = new AbortController()
-  const login = createLogin(client, sessionManager, account, { signal: closed.signal })
+  const login = createLogin(client, sessionManager, account, { clock, signal: closed.signal })
   await login.again(0, { signal })
   let lastCall = clock.monotonic()
   const call: SoapCall = async (method, self, parameters, given) => {
