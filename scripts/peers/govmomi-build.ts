@@ -36,10 +36,13 @@ export function findGovmomi(places: PeerLocations): GovmomiPrograms | { readonly
   return typeof go === 'string' ? { missing: 'not built of the sources as they are now' } : go
 }
 
+/** Where the installation of Go puts it, which leaves the PATH to the user. */
+const usualGo = '/usr/local/go/bin/go'
+
 function findGo(): string | { readonly missing: string } {
-  const go = findProgram('go')
+  const go = findProgram('go') ?? (existsSync(usualGo) ? usualGo : undefined)
   const wanted = `Go ${oldestGo.join('.')} or newer`
-  if (go === undefined) return { missing: `${wanted} is not in the PATH` }
+  if (go === undefined) return { missing: `${wanted} is neither in the PATH nor in /usr/local/go` }
   const version = execFileSync(go, ['env', 'GOVERSION'], { encoding: 'utf8', cwd: '/' }).trim()
   const [major = 0, minor = 0] = /^go(\d+)\.(\d+)/.exec(version)?.slice(1).map(Number) ?? []
   const fits = major > oldestGo[0] || (major === oldestGo[0] && minor >= oldestGo[1])
