@@ -76,7 +76,7 @@ describe('flipped bits', () => {
     const { findings } = await world.engine.verify({ repository: 'main' })
     expect(findings).toEqual([])
     await world.engine.stop()
-  }, 1_200_000)
+  }, 7_200_000)
 
   it('every bit of one manifest, and of repository.json, is named', async () => {
     const repository = memoryRepository()
@@ -104,7 +104,7 @@ describe('flipped bits', () => {
     const { findings } = await world.engine.verify({ repository: 'main' })
     expect(findings).toEqual([])
     await world.engine.stop()
-  }, 1_200_000)
+  }, 7_200_000)
 })
 
 async function forgetRuns(world: DamageWorld, store: MemoryStore, files: StoredFiles, before: MemoryStoreCopy): Promise<void> {
