@@ -12,6 +12,7 @@ export interface CardOptions {
   readonly connected?: boolean
 }
 
+/** A network card of a simulated machine; reconfiguring the machine changes it. */
 export interface SimulatedCard {
   readonly key: number
   readonly label: string
@@ -24,6 +25,7 @@ export interface SimulatedCard {
   guestControl: boolean
 }
 
+/** A controller of disks and drives of a simulated machine. */
 export interface SimulatedController {
   readonly key: number
   /** Its class. */

@@ -10,6 +10,7 @@ export interface DatastoreFile {
   readonly size: number
   /** A running machine writes it: nobody else reads it. */
   readonly locked: boolean
+  /** Bytes from `offset` on. */
   read(offset: number, length: number): Promise<Uint8Array>
 }
 
@@ -25,18 +26,27 @@ export type FileEvent = {
   | { readonly does: 'whole' }
   /** Other bytes than those that were asked for, and the answer says so. */
   | { readonly does: 'shift' }
-  | { readonly does: 'call'; call(): void | Promise<void> }
+  | {
+      readonly does: 'call'
+      /** Awaited before the answer. */
+      call(): void | Promise<void>
+    }
 )
 
 /** Files of datastores as HTTP shows them. */
 export interface SimulatedFiles {
   /** What was asked for, as `web/web-flat.vmdk 0-65535`. */
   readonly requests: string[]
-  /** @param path Within its datastore: `web/web-flat.vmdk`. */
+  /**
+   * What goes wrong with a file.
+   * @param path - Within its datastore: `web/web-flat.vmdk`.
+   */
   script(path: string, event: FileEvent): void
   /** A file in place of the one that there is, if any. */
   put(path: string, content: Omit<DatastoreFile, 'locked'> | Uint8Array): void
+  /** What was scripted for the next request; afterwards it is forgotten, unless it happens always. */
   eventFor(path: string): FileEvent | undefined
+  /** What was put here. */
   placed(path: string): DatastoreFile | undefined
 }
 

@@ -23,7 +23,11 @@ export type TransferEvent = {
   | { readonly does: 'pause'; readonly milliseconds: number }
   /** The list of sums says something else than what was sent. */
   | { readonly does: 'wrong-sum' }
-  | { readonly does: 'call'; call(): void | Promise<void> }
+  | {
+      readonly does: 'call'
+      /** Awaited before more is sent. */
+      call(): void | Promise<void>
+    }
 )
 
 /** How the leases of a host are. A test may change it. */
@@ -61,7 +65,9 @@ export interface SimulatedLeases {
   script(file: string, event: TransferEvent): void
   /** What was scripted for the next transfer of a file; afterwards it is forgotten, unless it happens always. */
   takeScript(file: string): readonly TransferEvent[]
+  /** A path as a lease tells it. */
   addressOf(path: string): { readonly url: string; readonly thumbprint: string }
+  /** Where a file of a lease is asked for. */
   pathOf(ticket: string, index: number, targetId: string): string
   /** Which file of which lease a path is about. */
   find(path: string): { readonly lease: SimulatedLease; readonly device: LeaseDevice } | undefined

@@ -15,6 +15,7 @@ export interface DatastoreOptions {
   readonly maintenance?: string
 }
 
+/** A network of a simulated host. */
 export interface NetworkOptions {
   readonly name: string
   /** Default `Network`: a port group of a standard switch. */
@@ -52,6 +53,7 @@ export interface SimulatedDatastore extends SimulatedObject {
   accessible: boolean
 }
 
+/** A network as the API shows it. */
 export interface SimulatedNetwork extends SimulatedObject {
   readonly name: string
   /** Of a port group or an opaque network: what cards call it. */
@@ -64,6 +66,7 @@ export interface SimulatedPlace extends SimulatedObject {
   readonly parent: SimulatedPlace | undefined
 }
 
+/** Where things are on a simulated host. */
 export interface SimulatedPlaces {
   readonly rootFolder: SimulatedPlace
   readonly datacenter: SimulatedPlace
