@@ -1,9 +1,8 @@
 import net from 'node:net'
-import type { CallOptions } from '@holdfast/core/spec'
+import { type CallOptions, createLentBody } from '@holdfast/core/spec'
 import { createAnswerParser } from './answer-parser.ts'
 import { abortError, connectionError, idleError, type Operation } from './engine-errors.ts'
 import type { HttpResponse } from './engine-http.ts'
-import { createRecycledBody } from './recycled-body.ts'
 
 export interface ArchiveRequest extends CallOptions {
   /** Starts with `/`; the query is in it. */
@@ -25,7 +24,7 @@ export function requestArchive(socketPath: string, request: ArchiveRequest): Pro
   const operation: Operation = { socketPath, what: request.what }
   if (signal.aborted) return Promise.reject(abortError(signal, operation))
   return new Promise((resolve, reject) => {
-    const body = createRecycledBody({ onRoom: () => socket.resume() })
+    const body = createLentBody({ onRoom: () => socket.resume() })
     const receive = (bytes: Uint8Array): boolean => {
       let room = true
       try {

@@ -1,3 +1,4 @@
+import { isHelperSnapshot } from '../snapshots/helper-snapshots.ts'
 import { isA } from '../vim25/field.ts'
 import type { Data } from '../vim25/values.ts'
 import { type Device, labelOf } from './devices.ts'
@@ -23,9 +24,6 @@ export interface Obstacle {
   /** As the machine is now it cannot be backed up. */
   readonly stops: boolean
 }
-
-/** Snapshots that programs make for themselves while they work. One of them says that another backup runs, or died. */
-const helperSnapshots = /^(consolidate helper|_vcb-backup_)/i
 
 const obstacle = (kind: Obstacle['kind'], stops: boolean, message: string): Obstacle => ({ kind, stops, message })
 
@@ -116,7 +114,7 @@ export function obstaclesOf(properties: MachineProperties, disks: readonly Found
     found.push(obstacle('encrypted', true, 'It is encrypted, and a host exports no encrypted machine. Decrypt it.'))
   const question = properties['runtime.question']
   if (question !== undefined) found.push(ofQuestion(question))
-  for (const name of namesIn(properties.snapshot?.rootSnapshotList ?? []).filter((one) => helperSnapshots.test(one)))
+  for (const name of namesIn(properties.snapshot?.rootSnapshotList ?? []).filter(isHelperSnapshot))
     found.push(
       obstacle(
         'foreign-snapshot',

@@ -1,7 +1,7 @@
 import { HoldfastError, type RestoreRequest, type RestoreResult, type RestoreSource, type RunContext } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { type Marked, withMark } from '../mark.ts'
-import { openMachinePackage } from '../ovf/machine-package.ts'
+import { openPointPackage } from '../ovf/point-package.ts'
 import { attemptName } from './attempt-name.ts'
 import { checkParts } from './check-parts.ts'
 import { choosePlaces, requireSpace } from './choose-places.ts'
@@ -12,7 +12,7 @@ import { changedSpec } from './import-spec.ts'
 import { mapNetworks } from './map-networks.ts'
 import { requireFreeName } from './require-free-name.ts'
 import { parseRestoreOptions, type RestoreOptions } from './restore-options.ts'
-import { openPackage, type RestorePackage } from './restore-package.ts'
+import type { RestorePackage } from './restore-package.ts'
 import { startRestored } from './start-restored.ts'
 import { removeMachineKind } from './undo-restore.ts'
 
@@ -50,7 +50,7 @@ export async function restoreMachine(
 ): Promise<RestoreResult> {
   const options = parseRestoreOptions(request.options)
   refuseForms(request)
-  const content = source.kind === 'esxi' ? await openPackage(source, run) : await openMachinePackage(source, run)
+  const content = await openPointPackage(source, run)
   try {
     await checkParts(content.parts, run)
     const places = await choosePlaces(connection, options, run)

@@ -6,6 +6,7 @@ import { type Marked, markLine } from '../mark.ts'
 import { isFault } from '../vim25/faults.ts'
 import { referenceIn } from '../vim25/tasks.ts'
 import type { MoRef } from '../vim25/values.ts'
+import { isHelperSnapshot } from './helper-snapshots.ts'
 import { type FoundSnapshot, readSnapshots } from './snapshot-tree.ts'
 
 /** A snapshot that is to be made. */
@@ -23,11 +24,8 @@ export interface NewSnapshot {
 export const isQuiesceFault = (error: unknown): boolean =>
   ['ApplicationQuiesceFault', 'FilesystemQuiesceFault', 'ToolsUnavailable'].some((fault) => isFault(error, fault))
 
-/** Snapshots that backup programs and hosts make while they work on the disks: nothing else may be made beside them. */
-const helperNames = /^(consolidate helper|_vcb-backup_)/i
-
 function refuseHelper(machine: string, snapshots: readonly FoundSnapshot[]): void {
-  const helper = snapshots.find(({ name }) => helperNames.test(name))
+  const helper = snapshots.find(({ name }) => isHelperSnapshot(name))
   if (helper === undefined) return
   throw new HoldfastError('IN_USE', `${machine} has the snapshot "${helper.name}" of another program that works on its disks.`, {
     remedy: 'Wait until that program has ended. If none runs, remove the snapshot in the host client.',

@@ -1,8 +1,15 @@
-import { type ByteStream, type CallOptions, type Clock, collectBytes, HoldfastError, throwIfAborted } from '@holdfast/core/spec'
+import {
+  type ByteStream,
+  type CallOptions,
+  type Clock,
+  collectBytes,
+  createLentBody,
+  HoldfastError,
+  throwIfAborted,
+} from '@holdfast/core/spec'
 import { type Agent, type Dispatcher, request } from 'undici'
 import { textOf } from '../vim25/host-requests.ts'
 import { createPinnedAgent } from '../vim25/pinned-agent.ts'
-import { createLentBody } from './lent-body.ts'
 import { brokenTransfer, refusedTransfer, stalledTransfer, type Transfer, unreachable } from './transfer-errors.ts'
 
 /** How a file is read. */
@@ -52,7 +59,13 @@ async function refusal(answer: Answer, transfer: Transfer): Promise<HoldfastErro
 /** The body of an answer, in lent chunks. `failed` says what an error of the connection means. */
 function bodyOf(answer: Answer, { clock, onBytes }: DownloadOptions, failed: (cause: unknown, bytes: number) => unknown) {
   const incoming = answer.body
-  const body = createLentBody(clock, { onRoom: () => void incoming.resume() })
+  let waiting: number | undefined
+  const body = createLentBody({
+    onRoom: () => void incoming.resume(),
+    onWait: (isWaiting) => {
+      waiting = isWaiting ? clock.monotonic() : undefined
+    },
+  })
   let bytes = 0
   incoming.on('data', (chunk: Uint8Array) => {
     bytes += chunk.length
@@ -62,7 +75,7 @@ function bodyOf(answer: Answer, { clock, onBytes }: DownloadOptions, failed: (ca
   incoming.once('end', () => body.end())
   incoming.once('error', (cause) => body.end({ error: failed(cause, bytes) }))
   incoming.once('close', () => body.end({ error: failed(undefined, bytes) }))
-  return { chunks: () => body.chunks(), waitingSince: body.waitingSince, bytes: () => bytes }
+  return { chunks: () => body.chunks(), waitingSince: () => waiting, bytes: () => bytes }
 }
 
 /**

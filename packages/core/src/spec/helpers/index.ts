@@ -1,6 +1,7 @@
 export { abortError, throwIfAborted, withDeadline } from './abort.ts'
 export { bytesOf, collectBytes } from './bytes.ts'
 export { formatBytes, formatDuration } from './format.ts'
+export { createLentBody, type LentBody, type LentBodyOptions } from './lent-body.ts'
 export { isErrorCode, mapError } from './map-error.ts'
 export { nearest } from './nearest.ts'
 export { oneLine } from './one-line.ts'

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
 import { seededRandom } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
-import { createRecycledBody } from './recycled-body.ts'
+import { createLentBody } from './lent-body.ts'
 
-describe('a recycled body', () => {
+describe('a lent body', () => {
   it.each([1, 2, 3, 4])('gives every byte once, with a sender that stops when told and overwrites what it sent, seed %i', async (seed) => {
     const random = seededRandom(seed)
     let room = () => {}
-    const body = createRecycledBody({ onRoom: () => room() })
+    const body = createLentBody({ onRoom: () => room() })
     const sent = createHash('sha256')
     const send = async () => {
       const buffer = Buffer.alloc(65536)
@@ -35,7 +35,7 @@ describe('a recycled body', () => {
     expect(received.digest('hex')).toBe(sent.digest('hex'))
   })
   it('tells an error after what came before it', async () => {
-    const body = createRecycledBody({ onRoom() {} })
+    const body = createLentBody({ onRoom() {} })
     body.push(Buffer.from('before'))
     body.end({ error: new Error('cut') })
     body.end()
@@ -45,5 +45,39 @@ describe('a recycled body', () => {
     }
     await expect(reading()).rejects.toThrow('cut')
     expect(found).toEqual(['before'])
+  })
+
+  it('tells when its reader waits, and that it does not while it works', async () => {
+    const waits: boolean[] = []
+    const body = createLentBody({ onRoom() {}, onWait: (isWaiting) => waits.push(isWaiting) })
+    const chunks = body.chunks()
+    expect(waits).toEqual([])
+    const first = chunks.next()
+    await turn()
+    expect(waits).toEqual([true])
+    body.push(Buffer.from('abc'))
+    await first
+    expect(waits).toEqual([true, false])
+  })
+
+  it('takes few buffers, which are used again', async () => {
+    const buffers = new Set<ArrayBufferLike>()
+    let room = true
+    const body = createLentBody({
+      onRoom() {
+        room = true
+      },
+    })
+    let left = 100
+    const send = () => {
+      for (; room && left > 0; left--) room = body.push(Buffer.alloc(60_000))
+      if (left === 0) body.end()
+    }
+    send()
+    for await (const { buffer } of body.chunks()) {
+      buffers.add(buffer)
+      send()
+    }
+    expect(buffers.size).toBeLessThanOrEqual(6)
   })
 })

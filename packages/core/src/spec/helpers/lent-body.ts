@@ -3,8 +3,16 @@ const bufferBytes = 256 * 1024
 /** Full buffers after which no more is taken. */
 const mostFull = 2
 
-/** A queue of bytes between a connection and one reader, in buffers that are used again. */
-export interface RecycledBody {
+/** What a {@link LentBody} tells its connection. */
+export interface LentBodyOptions {
+  /** More bytes may come. */
+  onRoom(): void
+  /** The reader begins to wait for bytes, or has some again. A reader that takes its time is no silence of the host. */
+  onWait?(isWaiting: boolean): void
+}
+
+/** A queue of bytes between a connection and one reader, in buffers that are used again: a day of reading leaves no garbage. */
+export interface LentBody {
   /** Copies the bytes. False: nothing more shall come until `onRoom` is called. */
   push(bytes: Uint8Array): boolean
   /** No more bytes come: all is there, or the reader is to be told this error after what came before it. Only the first call counts. */
@@ -13,7 +21,8 @@ export interface RecycledBody {
   chunks(): AsyncGenerator<Uint8Array, void, undefined>
 }
 
-export function createRecycledBody({ onRoom }: { onRoom(): void }): RecycledBody {
+/** A queue for the body of an answer that comes as events. */
+export function createLentBody({ onRoom, onWait }: LentBodyOptions): LentBody {
   const full: Buffer[] = []
   const free: Buffer[] = []
   let filling: Buffer | undefined
@@ -29,6 +38,13 @@ export function createRecycledBody({ onRoom }: { onRoom(): void }): RecycledBody
     filling = undefined
     filled = 0
     return part
+  }
+  const arrival = async (): Promise<void> => {
+    onWait?.(true)
+    await new Promise<void>((resolve) => {
+      wake = resolve
+    })
+    onWait?.(false)
   }
   return {
     push(bytes) {
@@ -57,13 +73,9 @@ export function createRecycledBody({ onRoom }: { onRoom(): void }): RecycledBody
           if (full.length < mostFull) onRoom()
           yield part.buffer.subarray(0, part.length)
           free.push(part.buffer)
-        } else if (ended !== undefined) {
-          if ('error' in ended) throw ended.error
-          return
-        } else
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
+        } else if (ended === undefined) await arrival()
+        else if ('error' in ended) throw ended.error
+        else return
       }
     },
   }
