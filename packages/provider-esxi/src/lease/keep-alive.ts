@@ -32,22 +32,28 @@ function mayPass(error: unknown): boolean {
  */
 export async function keepLeaseAlive(session: Session, keep: KeepAlive, { signal }: CallOptions): Promise<never> {
   const { clock } = session
-  const { ref, called } = keep
   const timeoutMs = keep.timeoutMs > 0 ? keep.timeoutMs : 20 * longestPauseMs
   const pauseMs = Math.min(timeoutMs / 10, longestPauseMs)
-  for (let heard = clock.monotonic(); ; ) {
-    await clock.sleep(pauseMs, { signal })
-    if (session.generation !== keep.generation) throw lostLease(called, 'the session it belonged to has ended')
-    const left = Math.max(pauseMs, heard + timeoutMs - clock.monotonic())
+  const pause = () => clock.sleep(pauseMs, { signal })
+  let heard = clock.monotonic()
+  const tell = async (): Promise<void> => {
     const told = clock.monotonic()
-    const tell = (inner: CallOptions) => session.call('HttpNfcLeaseProgress', ref, { percent: keep.percent() }, inner)
+    const left = Math.max(pauseMs, heard + timeoutMs - told)
     try {
-      await withDeadline({ clock, milliseconds: left, name: 'HttpNfcLeaseProgress', signal }, tell)
+      await withDeadline({ clock, milliseconds: left, name: 'HttpNfcLeaseProgress', signal }, (inner) =>
+        session.call('HttpNfcLeaseProgress', keep.ref, { percent: keep.percent() }, inner),
+      )
       heard = told
     } catch (error) {
       if (signal.aborted) throw signal.reason
-      if (!mayPass(error)) throw lostLease(called, 'the host does not keep it any more', error)
-      if (clock.monotonic() - heard >= timeoutMs) throw lostLease(called, 'the host could not be told in time that it is wanted', error)
+      if (!mayPass(error)) throw lostLease(keep.called, 'the host does not keep it any more', error)
+      if (clock.monotonic() - heard >= timeoutMs)
+        throw lostLease(keep.called, 'the host could not be told in time that it is wanted', error)
     }
+  }
+  for (await pause(); ; ) {
+    if (session.generation !== keep.generation) throw lostLease(keep.called, 'the session it belonged to has ended')
+    // The pause begins with the call, not with its answer: a host that takes its time is told no more seldom.
+    await Promise.all([tell(), pause()])
   }
 }
