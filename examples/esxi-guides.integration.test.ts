@@ -16,7 +16,6 @@ import {
   startEsxiSimulator,
 } from '@holdfast/testkit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { privilegesByUse } from '../packages/provider-esxi/src/check/privileges.ts'
 
 const signal = AbortSignal.timeout(3_600_000)
 const user = 'backup'
@@ -47,6 +46,9 @@ async function expectShown(page: string, name: string, lines: readonly string[],
   const block = new RegExp(`<!-- output: ${name} -->\n\`\`\`\n([\\s\\S]*?)\`\`\``).exec(await pageOf(page))?.[1]
   expect(lines.map(same)).toEqual((block ?? '').trimEnd().split('\n').map(same))
 }
+
+/** Simulated hosts have no names. */
+const asNamed = (line: string): string => line.replaceAll(/127\.0\.0\.1:\d+/g, 'esxi.example')
 
 /** 8 MiB, of which 2 MiB cannot be packed. */
 function disk(): Uint8Array {
@@ -131,15 +133,6 @@ async function write(host: EsxiSimulator, bytes: number): Promise<void> {
 }
 
 describe('back-up-esxi', () => {
-  test('the table of privileges is what the check asks for', async () => {
-    const places = { VirtualMachine: 'machines', Datastore: 'datastores', Network: 'networks', ResourcePool: 'resource pools' }
-    const rows = Object.entries(privilegesByUse).flatMap(([use, all]) =>
-      all.map(({ id, on, need }) => `| ${use} | \`${id}\` | ${places[on]} | ${need} |`),
-    )
-    const table = /\| for \| privilege .*\n.*\n((?:\|.*\n)+)/.exec(await pageOf('back-up-esxi'))?.[1]
-    expect((table ?? '').trimEnd().split('\n')).toEqual(rows)
-  })
-
   test('the thumbprint is read before anybody logs in', async () => {
     const { host, port, thumbprint, calls } = await startHost()
     // #region thumbprint
@@ -264,7 +257,7 @@ describe('restore-to-another-host', () => {
     print(await restore({ datastore: 'fsat', networks }))
     for (const store of target.places.datastores) store.free = mebibyte
     print(await restore({ datastore: 'fast', networks }))
-    await expectShown('restore-to-another-host', 'errors', printed)
+    await expectShown('restore-to-another-host', 'errors', printed, asNamed)
     expect(target.machines()).toEqual([])
   })
 
@@ -327,14 +320,9 @@ describe('make-a-test-clone', () => {
 
 describe('free-esxi-licence', () => {
   const free = { licences: [{ editionKey: 'esxBasic', name: 'vSphere 8 Hypervisor' }] }
-  const restricted = {
-    fault: 'RestrictedVersion',
-    message: 'Current license or ESXi version prohibits execution of the requested operation.',
-  }
 
   test('the check tells it without a write, and a backup says what it was refused', async () => {
     const host = await startHost({ ...free, machines: machines() })
-    for (const method of ['CreateSnapshot_Task', 'CreateSnapshotEx_Task', 'ExportVm']) host.refuse(method, restricted, 9)
     const esx = esxi(loginOf(host))
     // #region check
     for (const { name, status, message } of await esx.check({ signal })) if (name === 'licence') print(`${status}: ${message}`)
@@ -342,7 +330,7 @@ describe('free-esxi-licence', () => {
     await esx[Symbol.asyncDispose]()
     const engine = await startEngine({ esx: host }, byHand)
     print(await failure(engine.runPlan('nightly')))
-    await expectShown('free-esxi-licence', 'refused', printed)
+    await expectShown('free-esxi-licence', 'refused', printed, asNamed)
     expect(host.calls.filter((name) => name === 'CreateSnapshot_Task')).toHaveLength(1)
     expect(host.machine('web')?.snapshots).toEqual([])
   })

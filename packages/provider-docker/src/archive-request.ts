@@ -1,6 +1,5 @@
 import net from 'node:net'
-import { type CallOptions, createLentBody } from '@holdfast/core/spec'
-import { createAnswerParser } from './answer-parser.ts'
+import { type CallOptions, createLentAnswer } from '@holdfast/core/spec'
 import { abortError, connectionError, idleError, type Operation } from './engine-errors.ts'
 import type { HttpResponse } from './engine-http.ts'
 
@@ -15,65 +14,33 @@ export interface ArchiveRequest extends CallOptions {
 /** More than the kernel holds for one connection: a reader that comes late takes all of it at once. */
 const socketBufferBytes = 256 * 1024
 
-/**
- * A GET with a body of gigabytes, on a connection of its own. Resolves with the head of the answer. Every byte is read into the same buffers again,
- * so that an hour of reading leaves no garbage; a reader that is slow holds the engine back.
- */
-export function requestArchive(socketPath: string, request: ArchiveRequest): Promise<HttpResponse> {
+/** A GET with a body of gigabytes, on a connection of its own. Resolves with the head of the answer. A reader that is slow holds the engine back. */
+export async function requestArchive(socketPath: string, request: ArchiveRequest): Promise<HttpResponse> {
   const { signal, idleMs, path } = request
   const operation: Operation = { socketPath, what: request.what }
-  if (signal.aborted) return Promise.reject(abortError(signal, operation))
-  return new Promise((resolve, reject) => {
-    const body = createLentBody({ onRoom: () => socket.resume() })
-    const receive = (bytes: Uint8Array): boolean => {
-      let room = true
-      try {
-        parser.push(bytes, (part) => {
-          room = body.push(part)
-        })
-      } catch (error) {
-        close({ error })
-      }
-      if (parser.finished) close()
-      return room
-    }
-    const socket = net.connect({
-      path: socketPath,
-      onread: { buffer: Buffer.allocUnsafeSlow(socketBufferBytes), callback: (count, buffer) => receive(buffer.subarray(0, count)) },
-    })
-    const parser = createAnswerParser({
-      onHead(status) {
-        socket.setTimeout(0)
-        resolve({ status, body: { [Symbol.asyncIterator]: read, [Symbol.asyncDispose]: async () => close() } })
-      },
-    })
-    async function* read(): AsyncGenerator<Uint8Array, void, undefined> {
-      try {
-        yield* body.chunks()
-      } finally {
-        close()
-      }
-    }
-    const close = (failure?: { readonly error: unknown }): void => {
-      const outcome = failure && { error: signal.aborted ? abortError(signal, operation) : connectionError(failure.error, operation) }
+  if (signal.aborted) throw abortError(signal, operation)
+  const answer = createLentAnswer({
+    onRoom: () => socket.resume(),
+    onEnd() {
       signal.removeEventListener('abort', aborted)
-      if (outcome) reject(outcome.error)
-      body.end(outcome)
       socket.destroy()
-    }
-    const aborted = () => close({ error: signal.reason })
-    const ended = () => {
-      try {
-        parser.end()
-        close()
-      } catch (error) {
-        close({ error })
-      }
-    }
-    signal.addEventListener('abort', aborted, { once: true })
-    socket.on('error', (error) => close({ error })).on('close', ended)
-    if (idleMs > 0) socket.setTimeout(idleMs, () => close({ error: idleError(idleMs, operation) }))
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n`)
-    socket.resume()
+    },
+    explain: (cause) => (signal.aborted ? abortError(signal, operation) : connectionError(cause, operation)),
   })
+  const aborted = () => answer.fail(signal.reason)
+  const socket = net.connect({
+    path: socketPath,
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(socketBufferBytes),
+      callback: (count, buffer) => answer.receive(buffer.subarray(0, count)),
+    },
+  })
+  signal.addEventListener('abort', aborted, { once: true })
+  socket.on('error', answer.fail).on('close', answer.closed)
+  if (idleMs > 0) socket.setTimeout(idleMs, () => answer.fail(idleError(idleMs, operation)))
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n`)
+  socket.resume()
+  const status = await answer.head
+  socket.setTimeout(0)
+  return { status, body: { [Symbol.asyncIterator]: answer.chunks, [Symbol.asyncDispose]: async () => answer.fail(undefined) } }
 }

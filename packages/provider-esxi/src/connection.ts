@@ -1,4 +1,4 @@
-import { type CallOptions, type Clock, codeOf, throwIfAborted } from '@holdfast/core/spec'
+import { type CallOptions, type Clock, codeOf, HoldfastError, throwIfAborted } from '@holdfast/core/spec'
 import type { HostSettings } from './host-options.ts'
 import { isFault } from './vim25/faults.ts'
 import { createPinnedAgent } from './vim25/pinned-agent.ts'
@@ -16,7 +16,10 @@ export interface Connection {
 
 /** The one connection of a provider, opened by who first needs it. Disposing logs out; it never rejects. */
 export interface SharedConnection extends AsyncDisposable {
-  /** @throws UNREACHABLE, ACCESS_DENIED, UNSUPPORTED, PROVIDER_FAILED: the next call tries again, but for a wrong password not for 15 minutes. */
+  /**
+   * @throws UNREACHABLE, ACCESS_DENIED, UNSUPPORTED, PROVIDER_FAILED: the next call tries again, but for a wrong password not for 15 minutes. ABORTED: it was disposed;
+   * nobody would end another session.
+   */
   open(options: CallOptions): Promise<Connection>
 }
 
@@ -51,11 +54,13 @@ const wasAborted = (error: unknown): boolean => error instanceof Error && (error
 export function shareConnection(settings: HostSettings, clock: Clock): SharedConnection {
   let shared: Promise<Connection & AsyncDisposable> | undefined
   let refused: { readonly error: unknown; readonly at: number } | undefined
+  let closed = false
   return {
     async open(options) {
       throwIfAborted(options.signal)
       if (refused !== undefined && clock.monotonic() - refused.at < lockMs) throw refused.error
       for (;;) {
+        if (closed) throw new HoldfastError('ABORTED', 'The connection is closed.', { retryable: false })
         const mine = shared === undefined
         shared ??= connect(settings, clock, options)
         const current = shared
@@ -70,6 +75,7 @@ export function shareConnection(settings: HostSettings, clock: Clock): SharedCon
       }
     },
     async [Symbol.asyncDispose]() {
+      closed = true
       const current = await shared?.catch(() => undefined)
       shared = undefined
       await current?.[Symbol.asyncDispose]()

@@ -30,6 +30,8 @@ describe('the provider of a simulated host', () => {
     expect(simulator.sessions()).toBe(1)
     await provider[Symbol.asyncDispose]()
     expect(simulator.sessions()).toBe(0)
+    await expect(provider.power?.state('uuid-of-web', call)).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(simulator.sessions()).toBe(0)
   })
 
   it('29: has no session left after calls that failed', async () => {

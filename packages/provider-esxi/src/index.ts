@@ -6,11 +6,13 @@ export { type HostCertificate, isThumbprint, readHostCertificate } from './vim25
 
 // A report of a host, for what could not be proven without it.
 
-export { type ExamineOptions, examineHost, type HostReport } from './doctor/examine-host.ts'
+export type { ChangedAreasReport } from './doctor/changed-areas-probe.ts'
+export { type ExamineOptions, examineHost, type FailedTrial, type HostReport } from './doctor/examine-host.ts'
 export type { FolderAnswer } from './doctor/folder-range.ts'
 export type { Knowledge } from './doctor/known-methods.ts'
 export type { Survey } from './doctor/survey.ts'
 export type { TrialExport } from './doctor/trial-export.ts'
+export type { TrialImport, TrialPlaces } from './doctor/trial-import.ts'
 
 // A point of a machine as one file.
 

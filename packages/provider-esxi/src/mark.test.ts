@@ -12,6 +12,20 @@ describe('a mark in a text that people read', () => {
     expect(readMark(text)).toEqual({ purpose, mark })
   })
 
+  it('of a replica tells the point that it holds, or that it holds none', () => {
+    for (const marked of [
+      { purpose: 'replica', mark, point: 'p-1' },
+      { purpose: 'replica', mark },
+      { purpose: 'replica-swap', mark, point: 'p-2', takes: { id: '5000-1', name: 'Büro 100%', ref: 'vm-7' } },
+    ] as const)
+      expect(readMark(withMark('notes', marked))).toEqual(marked)
+  })
+
+  it('of a replica that takes a place is none without the place', () => {
+    expect(readMark(markLine({ purpose: 'replica-swap', mark, point: 'p-2' }))).toBeUndefined()
+    expect(readMark(markLine({ purpose: 'machine', mark, point: 'p-2' }))).toBeUndefined()
+  })
+
   it('holds any name, in plain ASCII without a percent sign', () => {
     const odd = { system: 'Büro 100% "A"\n{"holdfast":1}', plan: '\u{1f5a5}\u2028</x>', run: 'r', attempt: 1 }
     const text = markLine({ purpose: 'machine', mark: odd })

@@ -3,14 +3,29 @@ import * as z from 'zod'
 
 /**
  * What a marked thing is for. `backup`: a snapshot that goes with its run. `snapshot`: one that people keep. `machine-unfinished`: a machine that is being
- * restored. `machine`: one that was delivered. `fenced`: a machine, of anybody, that is kept off; it makes nothing ours.
+ * restored. `machine`: one that was delivered. `replica`: one that is kept off, to take over. `replica-swap`: one that is whole, and about to take the place of the
+ * replica before it. `fenced`: a machine, of anybody, that is kept off; it makes nothing ours.
  */
-export type Purpose = 'backup' | 'snapshot' | 'machine-unfinished' | 'machine' | 'fenced'
+export type Purpose = 'backup' | 'snapshot' | 'machine-unfinished' | 'machine' | 'replica' | 'replica-swap' | 'fenced'
+
+/** The replica that another machine takes the place of. */
+export interface Taken {
+  /** Of the workload. */
+  readonly id: string
+  /** As people know it. */
+  readonly name: string
+  /** Value of its reference: what it is looked for by while the host cannot read it. */
+  readonly ref: string
+}
 
 /** A mark with what the thing is for, as a description or an annotation carries it. */
 export interface Marked {
   readonly purpose: Purpose
   readonly mark: Mark
+  /** Of a replica: id of the point that it holds. Absent: none, since it was started. */
+  readonly point?: string
+  /** Of a `replica-swap`. */
+  readonly takes?: Taken
 }
 
 const words: { readonly [purpose in Purpose]: string } = {
@@ -18,18 +33,23 @@ const words: { readonly [purpose in Purpose]: string } = {
   snapshot: 'Made by Holdfast. It is kept as long as its plan says.',
   'machine-unfinished': 'Unfinished: Holdfast is restoring this machine, and removes it if that fails.',
   machine: 'Restored by Holdfast.',
+  replica: 'Replica, kept off by Holdfast. It is replaced whenever it is brought to a newer point: what is changed here is lost then.',
+  'replica-swap': 'Whole: Holdfast is putting this machine in the place of the replica before it.',
   fenced: 'Switched off by Holdfast for a failover. Start it only when its replica is off.',
 }
 
 const name = z.string().max(500)
-const line = z.strictObject({
-  holdfast: z.literal(1),
-  purpose: z.enum(['backup', 'snapshot', 'machine-unfinished', 'machine', 'fenced']),
-  system: name.min(1),
-  plan: name,
-  run: name.min(1),
-  attempt: z.int().min(1),
-})
+const common = { holdfast: z.literal(1), system: name.min(1), plan: name, run: name.min(1), attempt: z.int().min(1) }
+const line = z.discriminatedUnion('purpose', [
+  z.strictObject({ ...common, purpose: z.enum(['backup', 'snapshot', 'machine-unfinished', 'machine', 'fenced']) }),
+  z.strictObject({ ...common, purpose: z.literal('replica'), point: name.min(1).optional() }),
+  z.strictObject({
+    ...common,
+    purpose: z.literal('replica-swap'),
+    point: name.min(1),
+    takes: z.strictObject({ id: name.min(1), name: name.min(1), ref: name.min(1) }),
+  }),
+])
 
 /** Plain ASCII without `%`, which some clients take for the beginning of an escape, and without line ends. */
 function asciiJson(value: unknown): string {
@@ -38,8 +58,8 @@ function asciiJson(value: unknown): string {
 }
 
 /** One line: words for people, and behind them what is read back. */
-export function markLine({ purpose, mark: { system, plan, run, attempt } }: Marked): string {
-  return `${words[purpose]} ${asciiJson({ holdfast: 1, purpose, system, plan, run, attempt })}`
+export function markLine({ purpose, mark: { system, plan, run, attempt }, point, takes }: Marked): string {
+  return `${words[purpose]} ${asciiJson({ holdfast: 1, purpose, system, plan, run, attempt, point, takes })}`
 }
 
 /** The mark of one line, if it has one. The words before it may have been changed; the JSON may not. */
@@ -50,7 +70,9 @@ function readLine(text: string): Marked | undefined {
     const { success, data } = line.safeParse(JSON.parse(text.slice(from).trimEnd()))
     if (!success) return undefined
     const { purpose, system, plan, run, attempt } = data
-    return { purpose, mark: { system, plan, run, attempt } }
+    const mark = { system, plan, run, attempt }
+    if (purpose === 'replica-swap') return { purpose, mark, point: data.point, takes: data.takes }
+    return { purpose, mark, ...(purpose === 'replica' && data.point !== undefined && { point: data.point }) }
   } catch {
     return undefined
   }

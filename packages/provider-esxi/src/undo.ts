@@ -1,5 +1,7 @@
 import { type CallOptions, HoldfastError, type Intent, type RestoreResult } from '@holdfast/core/spec'
 import type { Connection } from './connection.ts'
+import { swapReplicaKind } from './replica/swap-replica.ts'
+import { readSwapReplica, replicaLeftovers, undoSwap } from './replica/undo-swap.ts'
 import { removeMachineKind, restoreLeftovers, undoRestore } from './restore/undo-restore.ts'
 import { removeSnapshotKind, snapshotLeftovers, undoSnapshot } from './snapshots/undo-snapshot.ts'
 
@@ -10,6 +12,7 @@ type Undo = (connection: Connection, intent: Intent, options: CallOptions) => Pr
 const undoers: { readonly [kind: string]: Undo } = {
   [removeMachineKind]: undoMachine,
   [removeSnapshotKind]: undoSnapshot,
+  [swapReplicaKind]: (connection, intent, options) => undoSwap(connection, intent.mark, readSwapReplica(intent), options),
 }
 
 function undoMachine(connection: Connection, { id, kind, data, mark }: Intent, options: CallOptions): Promise<Undone> {
@@ -30,8 +33,9 @@ export async function undoIntent(connection: Connection, intent: Intent, options
   })
 }
 
-/** Everything on the host that is unfinished by its mark, of any system: machines that were being restored, and snapshots of backups. Reads only. */
+/** Everything on the host that is unfinished by its mark, of any system: replicas that were being put in place, machines that were being restored, and snapshots of backups. Reads only. */
 export async function* listLeftovers(connection: Connection, provider: string, options: CallOptions): AsyncGenerator<Intent> {
+  yield* replicaLeftovers(connection, provider, options)
   yield* restoreLeftovers(connection, provider, options)
   yield* snapshotLeftovers(connection.session, provider, options)
 }

@@ -56,7 +56,8 @@ function choose(running: readonly Run[], queued: readonly Waiting[], worker: Wor
   const only = worker.only === undefined ? undefined : new Set(worker.only)
   const offers = new Set(worker.offers)
   const suits = (run: Waiting): boolean => (only === undefined || only.has(run.id)) && run.needs.every((need) => offers.has(need))
-  const ended = running.filter((run) => (run.leaseUntil ?? 0) <= now && suits(run))
+  const isHeld = ({ id }: Run): boolean => worker.holds?.includes(id) === true
+  const ended = running.filter((run) => (run.leaseUntil ?? 0) <= now && suits(run) && !isHeld(run))
   const chosen = ended.slice(0, Math.max(0, limit)).map(({ id }) => id)
   const ledger = createLedger(running)
   for (const run of queued) {

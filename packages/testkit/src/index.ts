@@ -70,7 +70,9 @@ export type {
   SimulatedPlace,
   SimulatedPlaces,
 } from './esxi-simulator/simulated-places.ts'
+export type { SessionSettings } from './esxi-simulator/simulated-sessions.ts'
 export type { SettingsOptions, SimulatedSettings } from './esxi-simulator/simulated-settings.ts'
+export type { ChangedArea as SimulatedChangedArea, SimulatedTracking } from './esxi-simulator/simulated-tracking.ts'
 export type { PrefixStyle, SimulatedFault, TypedValues, XmlValue } from './esxi-simulator/soap-answer.ts'
 
 // Time, identifiers, randomness and logs under control.

@@ -32,7 +32,7 @@ async function settleInterrupted(parts: EngineParts, options: CallOptions): Prom
   while (waiting.size > 0) {
     await keepOwnLeases(parts, options)
     const taken = await parts.store.runs.take(
-      { id: parts.workerId, offers, only: [...waiting.keys()] },
+      { id: parts.workerId, offers, only: [...waiting.keys()], holds: [...parts.holds.keys()] },
       parts.leaseMs,
       parts.concurrency,
       options,

@@ -149,13 +149,19 @@ export interface RunStore {
    * Gives the worker up to `limit` runs it can do: queued ones whose time has come and whose resources are free (all or
    * nothing; an older run that waits for a resource is not overtaken on it), and running ones whose lease has ended (these
    * keep their resources). Each gets attempt + 1 and a lease; ended leases count as a failure. The first duty of a new
-   * attempt is to settle the last one. `only` names run ids, for a caller that brings its own scheduler.
+   * attempt is to settle the last one. `only` names run ids, for a caller that brings its own scheduler. `holds` names those that the worker still
+   * executes: one that stood still is not given its own runs, which would cost each of them an attempt, but everybody else is.
    *
    * The store remembers for how long a lease, or the wait of a queued run, was set. What would last longer than that now was set by a clock that was
    * ahead: each take first cuts it to its length from now, for all runs. So who is dead is found out, and who lives has the time to renew.
    */
   take(
-    worker: { readonly id: string; readonly offers: readonly string[]; readonly only?: readonly string[] },
+    worker: {
+      readonly id: string
+      readonly offers: readonly string[]
+      readonly only?: readonly string[]
+      readonly holds?: readonly string[]
+    },
     ttl: number,
     limit: number,
     options: CallOptions,

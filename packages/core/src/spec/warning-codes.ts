@@ -7,6 +7,12 @@ export const warningCodes = {
     'A copy of named points leaves out those that the other repository holds already. Verify them there if they may be damaged.',
   BASE_LOST: 'The platform cannot build on the last checkpoint any more: a full backup is made instead.',
   CATALOG_BEHIND: 'A repository holds points that the catalog does not know: they are read again.',
+  CHANGED_AREAS_NOT_USED:
+    'A backup was to read only the changed areas of a machine, and reads or will read all of it. The message says why. Nothing is missing.',
+  CHANGED_AREAS_READ: 'In the log only: an increment has read the changed areas of a machine alone. The message says how much came.',
+  CHANGED_AREAS_WRONG:
+    'A host said that a part of a disk had not changed which had. All of the machine is read instead, and its tracking is not used until it is begun anew.',
+  CHANGE_TRACKING_ON: 'In the log only: a machine was set to have the changes of its disks tracked.',
   DATABASE_ROLLED_BACK: 'The database is older than a repository, so it was put back from a copy: all repositories are read again.',
   FIDELITY: 'In the log only: what of the workload the platform cannot hand over, so that the point does not hold it.',
   FLAG_NOT_NOTED: 'What a test restore found of a point could not be noted beside it: the next verification finds it again.',
@@ -28,6 +34,8 @@ export const warningCodes = {
   OPTIONS_LEFT_OUT:
     'What was restored was made without options of the original that would have made it the same data again, or that held a secret, which no point keeps.',
   PLAN_UNREADABLE: 'A plan in the store was written by a newer version: this node leaves it to others, and its points stay.',
+  REPLICA_ID_CHANGED:
+    'A replica was brought to its point, but its host has given it another id than the replica before it had. The message names both: use the new one.',
   REPOSITORY_UNAVAILABLE: 'A repository cannot be used now. Each operation asks again; the others go on.',
   RETENTION_ABSENT: 'A backup plan has no retention: all its points stay for ever. Said when the plan is put.',
   RULE_UNREACHABLE: 'A rule of retention wants points that are older than its maxAge lets any become.',

@@ -13,6 +13,8 @@ export const isLong = process.env.HOLDFAST_LONG === '1'
 const only = process.env.HOLDFAST_CRASH_POINT?.split(',')
 /** In a long run: how many points, in their order, an earlier run has tried already. */
 const tried = Number(process.env.HOLDFAST_CRASH_FROM ?? 0)
+/** And up to which one it goes. */
+const end = Number(process.env.HOLDFAST_CRASH_TO ?? Number.POSITIVE_INFINITY)
 /** How many points of each operation, instead of the number that the test has. */
 const sample = process.env.HOLDFAST_CRASH_SAMPLE
 
@@ -59,7 +61,7 @@ export function countsOf(points: readonly string[]): string {
 /** All points in a long run; otherwise as many as told, of every seam, by seed. */
 export function chosenPoints(points: readonly string[], count: number): readonly string[] {
   if (only !== undefined) return points.filter((point) => only.includes(point))
-  if (isLong) return points.slice(tried)
+  if (isLong) return points.slice(tried, end)
   const wanted = Math.min(Number(sample ?? count), points.length)
   const random = seededRandom(seed)
   const piles = [...Map.groupBy(points, seamOf).values()].map((pile) => [...pile])

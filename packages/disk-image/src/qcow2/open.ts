@@ -3,7 +3,7 @@ import { extentsOf } from '../cluster-set.ts'
 import { checkRange, clusterBytes } from '../clusters.ts'
 import { disposeOnce, takeOver } from '../dispose.ts'
 import { damaged } from '../errors.ts'
-import { readPacked, type Unpack } from '../packed-reads.ts'
+import { createPackedReader } from '../packed-reads.ts'
 import { createPageCache } from '../page-cache.ts'
 import { type Checked, checkTables } from './check.ts'
 import { decompressCluster } from './decompress.ts'
@@ -25,7 +25,7 @@ const pageEntries = 512
 
 function createReader(source: BlockSource, header: Header, checked: Checked): MappedBlocks['readInto'] {
   const pageAt = createPageCache(source, pageEntries * 8)
-  const unpack: Unpack = ({ guestOffset }, stored) => decompressCluster(header.codec, stored, guestOffset)
+  const readPacked = createPackedReader(source, ({ guestOffset }, stored) => decompressCluster(header.codec, stored, guestOffset))
   const context = { version: header.version, fileSize: source.size }
   /** `first`: the cluster that the first entry of the page is about. */
   const piecesFrom = (page: Buffer, first: number, target: Uint8Array, start: number): Pieces => {
@@ -50,7 +50,7 @@ function createReader(source: BlockSource, header: Header, checked: Checked): Ma
       if (piece.offset === undefined) piece.target.fill(0)
       else await source.readInto(piece.target, piece.offset, options)
     }
-    if (packed.length > 0) await readPacked(source, packed, unpack, options)
+    if (packed.length > 0) await readPacked(packed, options)
   }
   return async (target, offset, options) => {
     checkRange(header.size, offset, target.length)

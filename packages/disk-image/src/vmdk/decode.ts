@@ -1,5 +1,6 @@
 import type { ByteStream, CallOptions } from '../blocks.ts'
 import { asBuffer } from '../clusters.ts'
+import { giveBack } from '../give-back.ts'
 import { createClusterCutter, type PassingCluster } from './cluster-cutter.ts'
 import { mostPackedBytes, sectorBytes } from './format.ts'
 import { type GrainShape, unpackGrain } from './grain.ts'
@@ -76,6 +77,7 @@ export function createVmdkDecoder({ signal }: CallOptions): VmdkDecoder {
     queue.shift()
     free.push(head.packed.bytes)
     yield* cutter.cut(head.packed.sector * sectorBytes, plain, shape().size)
+    giveBack(plain)
   }
 
   return {

@@ -3,7 +3,7 @@ import { type ClusterSet, createClusterSet, extentsOf } from '../cluster-set.ts'
 import { checkRange, clusterBytes, isZero } from '../clusters.ts'
 import { disposeOnce, takeOver } from '../dispose.ts'
 import { damaged } from '../errors.ts'
-import { type PackedPiece, readPacked, type Unpack } from '../packed-reads.ts'
+import { createPackedReader, type PackedPiece, type Unpack } from '../packed-reads.ts'
 import { grainMarkerBytes, mostPackedBytes, sectorBytes, zeroGrain } from './format.ts'
 import { badGrain, type GrainShape, unpackGrain } from './grain.ts'
 import { readVmdkHeader } from './read-header.ts'
@@ -81,7 +81,7 @@ function createUnpack(shape: GrainShape): Unpack {
 function createReader(source: BlockSource, header: LocatedHeader, tables: GrainTables): MappedBlocks['readInto'] {
   const grainBytes = header.grainSectors * sectorBytes
   const size = header.capacity * sectorBytes
-  const unpack = createUnpack({ grainBytes, size })
+  const readPacked = createPackedReader(source, createUnpack({ grainBytes, size }))
   return async (target, offset, options) => {
     checkRange(size, offset, target.length)
     options.signal.throwIfAborted()
@@ -101,7 +101,7 @@ function createReader(source: BlockSource, header: LocatedHeader, tables: GrainT
         pieces.push({ guestOffset, offset: found.offset, stored, inside, target: part })
       }
     }
-    await readPacked(source, pieces, unpack, options)
+    await readPacked(pieces, options)
   }
 }
 

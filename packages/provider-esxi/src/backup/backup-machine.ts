@@ -7,25 +7,27 @@ import {
   type Json,
   type RunContext,
 } from '@holdfast/core/spec'
+import { backupTrackedMachine } from '../changed-areas/backup-tracked-machine.ts'
 import type { Connection } from '../connection.ts'
 import { backupFlatMachine } from '../flat/backup-flat-machine.ts'
 import { findMachine } from '../inventory/find-machine.ts'
 import type { FoundMachine } from '../inventory/found-machine.ts'
 import { writeManifest } from '../ovf/manifest.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import { type BackupOptions, parseBackupOptions } from './backup-options.ts'
 import { compareSums } from './compare-sums.ts'
 import { describeExport } from './describe-export.ts'
 import { type PointDescription, sourceOf } from './describe-point.ts'
 import { type ExportPlan, fileNameOf, planExport } from './export-files.ts'
-import { type OpenExport, openExport } from './open-export.ts'
+import { type OpenExport, openExport, type TakenSnapshot } from './open-export.ts'
 import { type ReceivedFile, receiveFiles } from './receive-files.ts'
 
-function refuseObstacles({ name, obstacles }: FoundMachine): void {
+function refuseObstacles({ settings }: Connection, { name, obstacles }: FoundMachine): void {
   const stopping = obstacles.filter(({ stops }) => stops)
   if (stopping.length === 0) return
   throw new HoldfastError(
     stopping.every(({ kind }) => kind === 'question' || kind === 'foreign-snapshot') ? 'IN_USE' : 'UNSUPPORTED',
-    `${name} cannot be backed up as it is. ${stopping.map(({ message }) => message).join(' ')}`,
+    `${name} on ${nameOf(settings)} cannot be backed up as it is. ${stopping.map(({ message }) => message).join(' ')}`,
     { remedy: 'Mend what the message names; nothing was changed.', details: stopping.map(({ kind, message }) => ({ kind, message })) },
   )
 }
@@ -84,10 +86,30 @@ function describe(
   }
 }
 
+async function backupExport(
+  connection: Connection,
+  machine: FoundMachine,
+  options: BackupOptions,
+  sink: BackupSink,
+  run: RunContext,
+  taken: TakenSnapshot | undefined,
+): Promise<BackupResult> {
+  const open = await openExport(connection, machine, options, run, taken)
+  const read = await readExport(connection, machine, open, options, sink, run).finally(() => open.lease[Symbol.asyncDispose]())
+  const texts = await storeTexts(fileNameOf(machine.name), read, sink)
+  const description = describe(connection, machine, read.received, texts)
+  return {
+    description: description as unknown as Json,
+    machine: machine.machine,
+    consistency: open.consistency,
+    skipped: read.plan.skipped,
+  }
+}
+
 /**
  * Backs a machine up as an OVF package: all disks as streamOptimized VMDK, NVRAM, images in its drives, a descriptor with true sizes, and a list of sums last. With
  * a base the disks come the same way, and the engine keeps what has changed. A machine that is not off is read from a snapshot, which an intent removes. With the
- * mode `vmdk` see `backupFlatMachine`.
+ * mode `vmdk` see `backupFlatMachine`, with changed areas `backupTrackedMachine`.
  * @throws UNSUPPORTED or IN_USE: something about the machine stops a backup; nothing was made. NOT_FOUND: no such machine. What `openExport`, `receiveFiles`,
  * `compareSums` and `describeExport` throw. An aborted signal rejects with its reason; the lease is given up on every path.
  */
@@ -99,16 +121,11 @@ export async function backupMachine(
 ): Promise<BackupResult> {
   const options = parseBackupOptions(request.options)
   const machine = await findMachine(connection, request.workload, run)
-  refuseObstacles(machine)
-  if (options.mode === 'vmdk') return backupFlatMachine(connection, machine, options, sink, run)
-  const open = await openExport(connection, machine, options, run)
-  const read = await readExport(connection, machine, open, options, sink, run).finally(() => open.lease[Symbol.asyncDispose]())
-  const texts = await storeTexts(fileNameOf(machine.name), read, sink)
-  const description = describe(connection, machine, read.received, texts)
-  return {
-    description: description as unknown as Json,
-    machine: machine.machine,
-    consistency: open.consistency,
-    skipped: read.plan.skipped,
-  }
+  refuseObstacles(connection, machine)
+  const whole = (taken?: TakenSnapshot) =>
+    options.mode === 'vmdk'
+      ? backupFlatMachine(connection, machine, options, sink, run, taken)
+      : backupExport(connection, machine, options, sink, run, taken)
+  if (options.experimental?.changedAreas !== true) return whole()
+  return backupTrackedMachine({ connection, machine, options, base: request.base, sink, run, whole })
 }

@@ -17,6 +17,16 @@ export const backupSchema = z.strictObject({
   images: z.boolean().default(true),
   /** Files that are read at once. Hosts have little memory for transfers: more than one is quicker only on some. */
   parallel: z.int().min(1).max(8).default(1),
+  /** What has not been tried on a real host, and is off unless it is asked for. */
+  experimental: z
+    .strictObject({
+      /**
+       * An increment reads only what the host says has changed, from the flat files of the disks. Needs a machine without snapshots, on VMFS or NFS. Where it does not
+       * work, everything is read as without it, and a warning says why. Tracking of changes is switched on where it is off, and stays on.
+       */
+      changedAreas: z.boolean().default(false),
+    })
+    .exactOptional(),
 })
 
 export type BackupOptions = z.infer<typeof backupSchema>

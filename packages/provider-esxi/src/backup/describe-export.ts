@@ -6,6 +6,7 @@ import type { ManifestEntry } from '../lease/lease.ts'
 import { checkOvf } from '../ovf/check-ovf.ts'
 import type { Ovf } from '../ovf/ovf-types.ts'
 import { parseOvf } from '../ovf/parse-ovf.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import { retrieveOne } from '../vim25/retrieve.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 import type { ReceivedFile } from './receive-files.ts'
@@ -85,7 +86,7 @@ export async function describeExport(connection: Connection, described: Describe
   const { session } = connection
   const { machine, snapshot, received, manifest } = described
   const { ovfManager } = session.content
-  if (ovfManager === undefined) throw new HoldfastError('UNSUPPORTED', `${connection.settings.host} makes no descriptors of machines.`)
+  if (ovfManager === undefined) throw new HoldfastError('UNSUPPORTED', `${nameOf(connection.settings)} makes no descriptors of machines.`)
   const cdp: Data<'OvfCreateDescriptorParams'> = {
     ovfFiles: received.map((file) => ovfFile(file, manifest)),
     name: machine.name,
@@ -97,7 +98,7 @@ export async function describeExport(connection: Connection, described: Describe
   const made = await session.call('CreateDescriptor', ovfManager, { obj: machine.ref, cdp }, { signal, name: machine.name })
   if (made.error.length > 0) throw misfit(machine.name, new Error(`${wordsOf(made.error)}.`))
   if (made.warning.length > 0)
-    run.note('info', 'HOST_WARNS', `The host says of the descriptor of ${machine.name}: ${wordsOf(made.warning)}.`)
+    run.note('info', 'HOST_WARNS', `${nameOf(connection.settings)} says of the descriptor of ${machine.name}: ${wordsOf(made.warning)}.`)
   checkDescriptor(made.ovfDescriptor, described)
   return made.ovfDescriptor
 }

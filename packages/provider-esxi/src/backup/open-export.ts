@@ -7,6 +7,7 @@ import { createSnapshot, isQuiesceFault } from '../snapshots/create-snapshot.ts'
 import type { FoundSnapshot } from '../snapshots/snapshot-tree.ts'
 import { removeSnapshotKind } from '../snapshots/undo-snapshot.ts'
 import { isFault } from '../vim25/faults.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import type { MoRef } from '../vim25/values.ts'
 import type { BackupOptions } from './backup-options.ts'
 
@@ -16,6 +17,13 @@ export interface OpenExport {
   /** What is read; undefined: the machine itself, which is off. */
   readonly snapshot: MoRef<'VirtualMachineSnapshot'> | undefined
   readonly consistency: BackupResult['consistency']
+}
+
+/** A snapshot of the backup that was made before it was known how the machine is read. */
+export interface TakenSnapshot {
+  readonly snapshot: FoundSnapshot
+  /** The machine was off, before and after. */
+  readonly off: boolean
 }
 
 type LeaseRef = MoRef<'HttpNfcLease'>
@@ -41,7 +49,7 @@ async function exportSnapshot(connection: Connection, { name }: FoundMachine, sn
     if (!isFault(error, 'NotSupported') && !isFault(error, 'MethodNotFound')) throw error
     throw new HoldfastError(
       'UNSUPPORTED',
-      `${connection.settings.host} exports no snapshots, so ${name} cannot be exported while it is not off.`,
+      `${nameOf(connection.settings)} exports no snapshots, so ${name} cannot be exported while it is not off.`,
       { cause: error, remedy: 'Switch the machine off for the backup, or back it up through the vCenter server that manages this host.' },
     )
   }
@@ -90,6 +98,7 @@ export async function snapshotOf(connection: Connection, machine: FoundMachine, 
 
 /**
  * Opens a machine for reading: itself when it is off, otherwise a marked snapshot of it, which an intent removes.
+ * @param taken Read this one, if a snapshot is read.
  * @throws UNSUPPORTED: the host exports no snapshots, or its licence is for reading only. IN_USE: another task holds the machine. PROVIDER_FAILED: the guest did not
  * flush though that was required. What the lease failed with.
  */
@@ -98,12 +107,13 @@ export async function openExport(
   machine: FoundMachine,
   { quiesce }: BackupOptions,
   run: RunContext,
+  taken?: TakenSnapshot,
 ): Promise<OpenExport> {
   const { name, powerState } = machine
   const own = powerState === 'poweredOff' ? await exportMachine(connection, machine, run) : undefined
   const { signal } = run
   if (own !== undefined) return { lease: await openLease(connection, own, { name, signal }), snapshot: undefined, consistency: 'off' }
-  const snapshot = await snapshotOf(connection, machine, quiesce, run)
+  const snapshot = taken?.snapshot ?? (await snapshotOf(connection, machine, quiesce, run))
   const ref = await exportSnapshot(connection, machine, snapshot.ref, run)
   return {
     lease: await openLease(connection, ref, { name, signal }),

@@ -52,7 +52,10 @@ describe('the check of a host', () => {
       'datastore datastore1: ok',
       'privileges-backup: ok',
       'privileges-vmdk-mode: ok',
+      'privileges-changed-areas: ok',
+      'privileges-snapshots: ok',
       'privileges-restore: ok',
+      'privileges-replicas: ok',
       'privileges-power: ok',
     ])
     expect(calls.filter((name) => !reading.test(name))).toEqual([])
@@ -94,6 +97,22 @@ describe('the check of a host', () => {
     )
     expect(named(result, 'privileges-restore')).toMatchObject({ status: 'warning', details: [{ privilege: 'Network.Assign', of: 1 }] })
     expect(named(result, 'privileges-power')?.status).toBe('ok')
+  })
+
+  it('names privileges of machines on their folders alone, and those of an experiment without a warning', async () => {
+    const result = await checked({
+      kind: 'vcenter',
+      missingPrivileges: { 'VirtualMachine.Inventory.Create': 'everywhere', 'VirtualMachine.Config.ChangeTracking': 'everywhere' },
+    })
+    expect(named(result, 'privileges-restore')).toMatchObject({
+      status: 'warning',
+      message: expect.stringContaining('make a machine in a folder'),
+    })
+    const { status, message } = named(result, 'privileges-changed-areas') ?? {}
+    expect([status, message]).toEqual([
+      'ok',
+      'The account lacks VirtualMachine.Config.ChangeTracking, which is needed to have the host track what changes (everywhere). Nothing but changed-areas needs that.',
+    ])
   })
 
   it('tells a host that cannot tell privileges', async () => {

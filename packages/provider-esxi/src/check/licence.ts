@@ -1,5 +1,6 @@
 import { type CallOptions, type Check, formatDuration } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import { retrieveOne } from '../vim25/retrieve.ts'
 import type { Data } from '../vim25/values.ts'
 import { finding } from './findings.ts'
@@ -53,9 +54,9 @@ export async function readLicences({ session }: Connection, options: CallOptions
 
 /** Whether the licence lets the API write. Never found out by a trial write. */
 export async function checkLicence(connection: Connection, options: CallOptions): Promise<readonly Check[]> {
+  const at = nameOf(connection.settings)
   const read = await readLicences(connection, options)
-  if (read === undefined || read.licences.length === 0)
-    return [finding('warning', 'licence', 'The host does not tell which licence it has.')]
+  if (read === undefined || read.licences.length === 0) return [finding('warning', 'licence', `${at} does not tell which licence it has.`)]
   const { licences, evaluation } = read
   const names = licences.map(({ name }) => name).join(', ')
   const editions = { editions: licences.map(({ editionKey }) => editionKey) }
@@ -69,7 +70,7 @@ export async function checkLicence(connection: Connection, options: CallOptions)
     finding(
       'error',
       'licence',
-      `This host runs the free ESXi licence (${names}): the vSphere API is read-only, so that no machine can be backed up, restored or switched through it. Use an evaluation or paid licence, or vCenter.`,
+      `${at} runs the free ESXi licence (${names}): the vSphere API is read-only, so that no machine can be backed up, restored or switched through it. Use an evaluation or paid licence, or vCenter.`,
       editions,
     ),
   ]

@@ -4,49 +4,7 @@ import { decodeName } from '../inventory/object-name.ts'
 import { retrieveAll, retrieveOne } from '../vim25/retrieve.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 import { finding } from './findings.ts'
-
-export interface Privilege {
-  readonly id: string
-  /** Completes "is needed to". */
-  readonly need: string
-  /** The kind of object it is held on. */
-  readonly on: 'VirtualMachine' | 'Datastore' | 'Network' | 'ResourcePool'
-}
-
-const privilege = (id: string, on: Privilege['on'], need: string): Privilege => ({ id, on, need })
-
-/**
- * What an account must be allowed, by what it is for. Without those for a backup nothing can be done at all, so that only they are errors.
- *
- * Source: https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/, "Required Privileges" of each method.
- */
-export const privilegesByUse: { readonly [use: string]: readonly Privilege[] } = {
-  backup: [
-    privilege('VApp.Export', 'VirtualMachine', 'export a machine'),
-    privilege('VirtualMachine.State.CreateSnapshot', 'VirtualMachine', 'freeze a machine that runs'),
-    privilege('VirtualMachine.State.RemoveSnapshot', 'VirtualMachine', 'remove the snapshot of a backup'),
-  ],
-  'vmdk-mode': [
-    privilege('VirtualMachine.Provisioning.GetVmFiles', 'VirtualMachine', 'read the files of a machine'),
-    privilege('VirtualMachine.Provisioning.DiskRandomRead', 'VirtualMachine', 'read parts of a disk'),
-    privilege('Datastore.Browse', 'Datastore', 'read files on a datastore'),
-  ],
-  restore: [
-    privilege('VApp.Import', 'ResourcePool', 'import a machine'),
-    privilege('Resource.AssignVMToPool', 'ResourcePool', 'put a machine into a resource pool'),
-    privilege('Datastore.AllocateSpace', 'Datastore', 'make disks on a datastore'),
-    privilege('Network.Assign', 'Network', 'plug a machine into a network'),
-    privilege('VirtualMachine.Config.Annotation', 'VirtualMachine', 'mark a machine as ours'),
-    privilege('VirtualMachine.Config.Rename', 'VirtualMachine', 'give a restored machine its name'),
-    privilege('VirtualMachine.Inventory.Delete', 'VirtualMachine', 'remove what a failed restore left'),
-  ],
-  power: [
-    privilege('VirtualMachine.Interact.PowerOn', 'VirtualMachine', 'switch a machine on'),
-    privilege('VirtualMachine.Interact.PowerOff', 'VirtualMachine', 'switch a machine off'),
-    privilege('VirtualMachine.Interact.AnswerQuestion', 'VirtualMachine', 'answer what a restored machine asks'),
-    privilege('VirtualMachine.Config.EditDevice', 'VirtualMachine', 'cut a machine from its networks'),
-  ],
-}
+import { type Privilege, privilegesByUse } from './privilege-table.ts'
 
 /** Objects in one question. */
 const mostEntities = 100
@@ -65,8 +23,12 @@ interface Entity {
 
 async function entitiesOf({ session }: Connection, type: Privilege['on'], options: CallOptions): Promise<readonly Entity[]> {
   const entities: Entity[] = []
-  for await (const { ref, values } of retrieveAll(session, type, ['name'], options))
+  const paths = type === 'Folder' ? ['name', 'childType'] : ['name']
+  for await (const { ref, values } of retrieveAll(session, type, paths, options)) {
+    // Folders of hosts, datastores and networks are others.
+    if (type === 'Folder' && !(Array.isArray(values.childType) && values.childType.includes('VirtualMachine'))) continue
     entities.push({ ref, name: decodeName(String(values.name ?? ref.value)) })
+  }
   return entities
 }
 
@@ -106,13 +68,17 @@ function inWords({ privilege: { id, need }, names, of }: Lack): string {
   return `${id}, which is needed to ${need} (${where})`
 }
 
+/** What nobody gets without asking for it is no reason to warn. */
+const experimental = new Set(['changed-areas'])
+
 function ofUse(use: string, missing: readonly Lack[], count: number): Check {
   const name = `privileges-${use}`
   if (missing.length === 0) return finding('ok', name, `The account has the ${count} privileges that it needs for: ${use}.`)
+  const only = experimental.has(use) ? ` Nothing but ${use} needs that.` : ''
   return finding(
-    use === 'backup' ? 'error' : 'warning',
+    use === 'backup' ? 'error' : experimental.has(use) ? 'ok' : 'warning',
     name,
-    `The account lacks ${missing.map(inWords).join('; ')}.`,
+    `The account lacks ${missing.map(inWords).join('; ')}.${only}`,
     missing.map((one) => ({ privilege: one.privilege.id, need: one.privilege.need, lacking: one.names.length, of: one.of })),
   )
 }

@@ -1,5 +1,6 @@
 import { type EsxiSimulator, type EsxiSimulatorOptions, startEsxiSimulator } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
+import { addForeignSnapshot, machineNamed } from '../../test/support/changing-machine.ts'
 import { loginOf } from '../../test/support/simulated-connection.ts'
 import { call } from '../../test/support/simulated-host.ts'
 import { type ExamineOptions, examineHost, type HostReport } from './examine-host.ts'
@@ -52,7 +53,29 @@ describe('the examination of a host', () => {
       methods: { ExportVm: 'known', ExportSnapshot: 'known' },
       folder: { status: 206, contentRange: true, bytes: 16 },
       checks: { connection: 'ok', licence: 'ok' },
+      changedAreas: { tracked: 0, frozen: 1, by: 'off', changeId: false, query: 'FileFault', flat: { status: 206, contentRange: true } },
     })
+  })
+
+  it('asks for the changed areas and a range of a disk that nothing writes, without making a snapshot', async () => {
+    await using simulator = await startEsxiSimulator({ machines: [{ ...machines[0], changeTracking: true }] })
+    const ask = async () => (await examineHost(loginOf(simulator), call)).changedAreas
+    expect(await ask()).toEqual({ tracked: 1, frozen: 0 })
+    const made = simulator.calls.length
+    await addForeignSnapshot(simulator, machineNamed(simulator, 'payroll'))
+    expect(await ask()).toEqual({
+      tracked: 1,
+      frozen: 1,
+      by: 'snapshot',
+      changeId: true,
+      query: 'answered',
+      spanBytes: 1024 * 1024,
+      areas: expect.any(Number),
+      flat: { status: 206, contentRange: true, bytes: 16 },
+    })
+    expect(simulator.calls.slice(made).filter((name) => name === 'CreateSnapshot_Task')).toHaveLength(1)
+    simulator.files.script('payroll/payroll-flat.vmdk', { does: 'status', status: 500 })
+    expect(await ask()).toMatchObject({ flat: { status: 500, contentRange: false } })
   })
 
   it('tells a call that the host does not know', async () => {
@@ -98,6 +121,23 @@ describe('the examination of a host', () => {
       consistency: 'crash',
       devices: expect.arrayContaining([expect.objectContaining({ start: '4b444d56' })]),
     })
+  })
+
+  it('imports a small machine as restores of chains do, reads it back, and leaves nothing', async () => {
+    const report = await examined({ machines }, { trialImport: {} }, (simulator) => {
+      expect(
+        simulator.calls.filter((name) =>
+          ['ImportVApp', 'HttpNfcLeaseComplete', 'ExportVm', 'Destroy_Task', 'PowerOnVM_Task'].includes(name),
+        ),
+      ).toEqual(['ExportVm', 'ImportVApp', 'HttpNfcLeaseComplete', 'ExportVm', 'Destroy_Task'])
+      expect([simulator.machine('payroll') !== undefined, simulator.leases.open.size, simulator.sessions()]).toEqual([true, 0, 0])
+    })
+    expect(report.trialImport).toEqual({ imported: true, equal: 64, different: 0 })
+  })
+
+  it('tells why nothing could be imported', async () => {
+    const report = await examined({ machines }, { trialImport: { datastore: 'nowhere' } })
+    expect(report.trialImport).toMatchObject({ code: 'INVALID_OPTIONS', error: 'hidden with the names' })
   })
 
   it('tells why a trial failed, without the name', async () => {

@@ -2,12 +2,14 @@ import { type CallOptions, type Clock, HoldfastError, type Json, systemClock } f
 import { checkHost } from '../check/check-host.ts'
 import { readClockSkew } from '../check/clock-skew.ts'
 import { readLicences } from '../check/licence.ts'
-import { type Connection, shareConnection } from '../connection.ts'
+import { shareConnection } from '../connection.ts'
 import { type HostOptions, parseHostOptions } from '../host-options.ts'
+import { type ChangedAreasReport, probeChangedAreas } from './changed-areas-probe.ts'
 import { askForRange, type FolderAnswer } from './folder-range.ts'
 import { type Knowledge, knownMethods } from './known-methods.ts'
 import { type Survey, survey } from './survey.ts'
 import { type TrialExport, trialExport } from './trial-export.ts'
+import { type TrialImport, type TrialPlaces, trialImport } from './trial-import.ts'
 
 /** What to look at beyond reading. */
 export interface ExamineOptions extends CallOptions {
@@ -15,8 +17,22 @@ export interface ExamineOptions extends CallOptions {
   readonly names?: boolean
   /** Id of a machine whose export is opened and given up: it costs a snapshot when the machine is not off. Default: nothing is touched. */
   readonly trial?: string
+  /**
+   * Options of a restore. With them a machine of 16 MiB is imported as a restore of a chain does it, exported again, compared and removed; it is never switched on. Default: nothing
+   * is made.
+   */
+  readonly trialImport?: TrialPlaces
   /** Default: that of the system. */
   readonly clock?: Clock
+}
+
+/** Why a trial came to nothing. */
+export interface FailedTrial {
+  /** Hidden unless names were asked for: it may hold some. */
+  readonly error: string
+  readonly code: string
+  /** The fault that the host gave. */
+  readonly details: Json
 }
 
 /** What one host can do, for people who cannot reach it. JSON, without secrets, addresses and keys of licences; names only when they were asked for. */
@@ -41,9 +57,12 @@ export interface HostReport {
   readonly methods: { readonly [method: string]: Knowledge }
   /** Whether files of datastores can be read in parts; absent: there is no machine to ask for. */
   readonly folder?: FolderAnswer
+  /** Whether increments by changed areas may work, as far as it can be told by reading. */
+  readonly changedAreas: ChangedAreasReport
   /** How each finding of the health check came out; those of datastores and hosts are numbered unless names were asked for. */
   readonly checks: { readonly [name: string]: string }
-  readonly trial?: TrialExport | { readonly error: string; readonly code: string; readonly details: Json }
+  readonly trial?: TrialExport | FailedTrial
+  readonly trialImport?: TrialImport | FailedTrial
 }
 
 function withoutNames(checks: readonly { readonly name: string; readonly status: string }[], names: boolean): HostReport['checks'] {
@@ -51,10 +70,10 @@ function withoutNames(checks: readonly { readonly name: string; readonly status:
   return Object.fromEntries(checks.map(({ name, status }, index) => [hidden(name, index), status]))
 }
 
-/** Its message would name the machine. */
-async function tryExport(connection: Connection, id: string, { signal, names = false }: ExamineOptions): Promise<HostReport['trial']> {
+/** A message would name machines and places. */
+async function tried<Result>(trial: Promise<Result>, { signal, names = false }: ExamineOptions): Promise<Result | FailedTrial> {
   try {
-    return await trialExport(connection, id, { signal })
+    return await trial
   } catch (error) {
     if (signal.aborted || !HoldfastError.isInstance(error)) throw error
     const { code, message, details } = error
@@ -64,11 +83,11 @@ async function tryExport(connection: Connection, id: string, { signal, names = f
 }
 
 /**
- * Examines a host, for a report that users send when something could not be proven without their kind of host. Reads only, unless `trial` names a machine.
+ * Examines a host, for a report that users send when something could not be proven without their kind of host. Reads only, unless a trial is asked for.
  * @throws UNREACHABLE, ACCESS_DENIED, UNSUPPORTED, PROVIDER_FAILED: nobody can log in. INVALID_OPTIONS. An aborted signal rejects with its reason.
  */
 export async function examineHost(options: HostOptions, examine: ExamineOptions): Promise<HostReport> {
-  const { signal, names = false, trial, clock = systemClock } = examine
+  const { signal, names = false, trial, trialImport: places, clock = systemClock } = examine
   const settings = parseHostOptions(options)
   const shared = shareConnection(settings, clock)
   try {
@@ -96,8 +115,10 @@ export async function examineHost(options: HostOptions, examine: ExamineOptions)
       survey: counted,
       methods: await knownMethods(connection, { signal }),
       ...(sample !== undefined && { folder: await askForRange(connection, sample.file, sample.folder, { signal }) }),
+      changedAreas: await probeChangedAreas(connection, { signal }),
       checks: withoutNames(await checkHost(shared, settings, { signal }), names),
-      ...(trial !== undefined && { trial: (await tryExport(connection, trial, examine)) as NonNullable<HostReport['trial']> }),
+      ...(trial !== undefined && { trial: await tried(trialExport(connection, trial, { signal }), examine) }),
+      ...(places !== undefined && { trialImport: await tried(trialImport(connection, places, { signal }), examine) }),
     }
   } finally {
     await shared[Symbol.asyncDispose]()

@@ -1,11 +1,11 @@
-import { type CallOptions, HoldfastError, type Intent, type RunContext } from '@holdfast/core/spec'
+import { type CallOptions, HoldfastError } from '@holdfast/core/spec'
 import { parseBackupOptions } from '../backup/backup-options.ts'
 import { openExport } from '../backup/open-export.ts'
 import type { Connection } from '../connection.ts'
 import { findMachine } from '../inventory/find-machine.ts'
 import type { Lease } from '../lease/lease.ts'
 import { download } from '../transfer/download.ts'
-import { undoIntent } from '../undo.ts'
+import { asTrial } from './trial-run.ts'
 
 /** What an export that was opened and given up showed. */
 export interface TrialExport {
@@ -22,29 +22,6 @@ export interface TrialExport {
     readonly start?: string
     readonly fileSize?: number
   }[]
-}
-
-/** A run of its own: what it does is undone at its end, whatever happens. */
-function trialRun({ clock }: Connection, { signal }: CallOptions) {
-  const intents: Intent[] = []
-  const mark = { system: 'holdfast-trial', plan: '', run: clock.now().toString(16).padStart(16, '0'), attempt: 1 }
-  const run: RunContext = {
-    signal,
-    mark,
-    async intend(kind, data) {
-      const at = intents.push({ id: `trial-${intents.length + 1}`, provider: 'esxi', kind, data, mark, kept: false }) - 1
-      return {
-        async update(next) {
-          intents[at] = { ...(intents[at] as Intent), data: next }
-        },
-        async undo() {},
-        keep() {},
-      }
-    },
-    note() {},
-    step() {},
-  }
-  return { run, intents }
 }
 
 async function startOf(connection: Connection, { urls }: Lease, index: number, options: CallOptions): Promise<string | undefined> {
@@ -78,8 +55,7 @@ export async function trialExport(connection: Connection, id: string, options: C
   const machine = await findMachine(connection, id, options)
   const obstacle = machine.obstacles.find(({ stops }) => stops)
   if (obstacle !== undefined) throw new HoldfastError('UNSUPPORTED', `The machine cannot be backed up: ${obstacle.message}`)
-  const { run, intents } = trialRun(connection, options)
-  try {
+  return asTrial(connection, options, async (run) => {
     const { lease, consistency } = await openExport(connection, machine, parseBackupOptions({ quiesce: 'never' }), run)
     try {
       const sha256 = await lease.askForSha256(options)
@@ -96,8 +72,5 @@ export async function trialExport(connection: Connection, id: string, options: C
     } finally {
       await lease[Symbol.asyncDispose]()
     }
-  } finally {
-    // Also after an abort: a snapshot must not stay.
-    for (const intent of intents.toReversed()) await undoIntent(connection, intent, { signal: new AbortController().signal })
-  }
+  })
 }

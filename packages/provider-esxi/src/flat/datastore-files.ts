@@ -18,6 +18,8 @@ export interface DatastoreFiles extends AsyncDisposable {
    * @param size Bytes that it must have.
    */
   blocks(file: ReadFile, size: number, onBytes: (count: number) => void): BlockSource
+  /** Bytes of files that have come so far. */
+  received(): number
 }
 
 const limits = { connectMs: 30_000, answerMs: 120_000, bodyMs: 120_000 }
@@ -31,6 +33,7 @@ interface Client {
   readonly connection: Connection
   readonly agent: ReturnType<typeof createPinnedAgent>
   readonly datacenter: string
+  received: number
 }
 
 type Answer = Dispatcher.ResponseData
@@ -130,6 +133,7 @@ async function readRange(
       if (filled + chunk.length > target.length) throw fail('more bytes than it announced')
       target.set(chunk, filled)
       filled += chunk.length
+      client.received += chunk.length
     }
     if (filled < target.length) return { cause: endedEarly(file, client.connection.settings) }
     return undefined
@@ -156,6 +160,7 @@ async function readWhole(client: Client, file: ReadFile, most: number, options: 
       bytes += chunk.length
       if (bytes > most) throw tooLarge(file, most)
       chunks.push(chunk)
+      client.received += chunk.length
     }
     if (bytes < announced) return { cause: endedEarly(file, client.connection.settings) }
     whole = Buffer.concat(chunks)
@@ -173,7 +178,7 @@ async function readWhole(client: Client, file: ReadFile, most: number, options: 
  * Source: vSphere Web Services SDK Programming Guide, "HTTP access to vSphere server files"; of ranges: RFC 9110, 14.
  */
 export function openDatastoreFiles(connection: Connection, datacenter: string): DatastoreFiles {
-  const client: Client = { connection, datacenter, agent: createPinnedAgent(connection.settings.thumbprint, limits) }
+  const client: Client = { connection, datacenter, agent: createPinnedAgent(connection.settings.thumbprint, limits), received: 0 }
   return {
     readWhole: (file, most, options) => readWhole(client, file, most, options),
     blocks: (file, size, onBytes) => ({
@@ -192,6 +197,7 @@ export function openDatastoreFiles(connection: Connection, datacenter: string): 
       },
       async [Symbol.asyncDispose]() {},
     }),
+    received: () => client.received,
     [Symbol.asyncDispose]: () => client.agent.destroy(),
   }
 }

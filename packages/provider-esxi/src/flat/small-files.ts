@@ -31,7 +31,7 @@ export interface SmallFile {
 }
 
 /** Settings have some kilobytes, NVRAM some hundred. */
-const longest = 16 * 1024 * 1024
+export const longestSmallFile = 16 * 1024 * 1024
 
 /** Without these a machine can be restored, so a host that does not hand them out stops no backup. */
 const mayBeMissing = new Set(['IN_USE', 'PROVIDER_FAILED', 'UNSUPPORTED', 'ACCESS_DENIED'])
@@ -45,7 +45,7 @@ export async function storeSmallFile(
 ): Promise<Receipt | string> {
   let bytes: Uint8Array
   try {
-    bytes = await files.readWhole({ file: parseDatastorePath(fileName), what }, longest, options)
+    bytes = await files.readWhole({ file: parseDatastorePath(fileName), what }, longestSmallFile, options)
   } catch (error) {
     if (!HoldfastError.isInstance(error) || !mayBeMissing.has(codeOf(error) ?? '')) throw error
     return `${textOfPath(parseDatastorePath(fileName))} could not be read: ${error.message}`

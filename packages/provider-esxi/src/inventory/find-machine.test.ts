@@ -1,18 +1,21 @@
-import type { EsxiSimulatorOptions, MachineOptions } from '@holdfast/testkit'
+import type { EsxiSimulator, EsxiSimulatorOptions, MachineOptions } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { simulatedConnection } from '../../test/support/simulated-connection.ts'
 import { call } from '../../test/support/simulated-host.ts'
 import type { Connection } from '../connection.ts'
 import { taskResult } from '../vim25/tasks.ts'
-import { findMachine } from './find-machine.ts'
+import { findMachine, findReference } from './find-machine.ts'
 import type { FoundMachine } from './found-machine.ts'
 
 const web = { name: 'web', uuid: '564d0000-0000-0000-0000-00000000abcd' }
 
-async function withConnection(options: EsxiSimulatorOptions, test: (connection: Connection) => Promise<void>): Promise<void> {
+async function withConnection(
+  options: EsxiSimulatorOptions,
+  test: (connection: Connection, simulator: EsxiSimulator) => Promise<void>,
+): Promise<void> {
   const all = await simulatedConnection(options)
   try {
-    await test(all.connection)
+    await test(all.connection, all.simulator)
   } finally {
     await all[Symbol.asyncDispose]()
   }
@@ -34,6 +37,23 @@ describe('a machine of the inventory', () => {
     const other = '50100000-0000-0000-0000-000000000001'
     expect(await found({ instanceUuid: other })).toMatchObject({ id: other, name: 'web', powerState: 'poweredOff', accessible: true })
     expect(await found({ instanceUuid: null })).toMatchObject({ id: web.uuid })
+  })
+
+  it('is asked for by its instance UUID, so that the others are not listed', async () => {
+    await withConnection({ machines: [{ name: 'mail', uuid: web.uuid.replace('abcd', 'abce') }, web] }, async (connection, simulator) => {
+      const before = simulator.calls.length
+      expect(await findReference(connection, web.uuid, call)).toEqual({ type: 'VirtualMachine', value: simulator.machine('web')?.value })
+      expect(simulator.calls.slice(before)).toEqual(['FindAllByUuid'])
+    })
+  })
+
+  it.each(['MethodNotFound', 'NotSupported'])('is looked for in the list of a host whose search ends with %s', async (fault) => {
+    await withConnection({ machines: [web] }, async (connection, simulator) => {
+      simulator.refuse('FindAllByUuid', { fault, message: 'not here' })
+      expect((await findReference(connection, web.uuid, call)).value).toBe(simulator.machine('web')?.value)
+      simulator.refuse('FindAllByUuid', { fault: 'HostCommunication', message: 'no' })
+      await expect(findReference(connection, web.uuid, call)).rejects.toMatchObject({ code: 'UNREACHABLE' })
+    })
   })
 
   it('has its disks by UUID, with the slots that leases name, on controllers of any kind', async () => {

@@ -1,5 +1,6 @@
-import { type CallOptions, HoldfastError, nearest } from '@holdfast/core/spec'
+import { type CallOptions, codeOf, HoldfastError, nearest } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import type { MoRef } from '../vim25/values.ts'
 import { type FoundMachine, foundMachine } from './found-machine.ts'
 import { isUnread, type MachineIdentity, type Read, readIdentities, readMachine, workloadIdOf } from './machine-properties.ts'
@@ -41,23 +42,49 @@ function notFound(id: string, machines: readonly Named[], where: string): Holdfa
         ]),
   ]
   return new HoldfastError('NOT_FOUND', `No machine on ${where} has the id "${id}". ${hints.join(' ')}`.trimEnd(), {
-    remedy: near.length > 0 ? 'Use the id, which outlives renames, instead of the name.' : 'List the machines of the host.',
+    remedy:
+      near.length > 0
+        ? 'Use the id, which outlives renames, instead of the name.'
+        : 'List the machines of the host with workloads(): the id of each is its instance UUID. It may have been removed, or be on another host.',
     details: { id, unread: hidden.length, near: near.slice(0, mostNames).map((one) => ({ name: one.name, id: one.id })) },
   })
+}
+
+/** As hosts write it: in another form it is another id. */
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/**
+ * The one machine that the index of the host has with this instance UUID. Undefined: none, or several, or the host has no such index; then the list of all tells more.
+ *
+ * Source: SearchIndex.FindAllByUuid, https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/vim.SearchIndex.html#findAllByUuid
+ */
+async function findInIndex({ session }: Connection, id: string, options: CallOptions): Promise<MoRef<'VirtualMachine'> | undefined> {
+  const { searchIndex } = session.content
+  if (searchIndex === undefined || !uuid.test(id)) return undefined
+  try {
+    const found = await session.call('FindAllByUuid', searchIndex, { uuid: id, vmSearch: true, instanceUuid: true }, options)
+    return found.length === 1 ? found[0] : undefined
+  } catch (error) {
+    if (codeOf(error) === 'UNSUPPORTED') return undefined
+    throw error
+  }
 }
 
 /**
  * The machine with the id of a workload.
  * @throws NOT_FOUND: none has it; `unread` of its details is the number of machines that could not be looked at. PROVIDER_FAILED (not retryable): several have it.
  */
-export async function findReference({ session, settings }: Connection, id: string, options: CallOptions): Promise<MoRef<'VirtualMachine'>> {
+export async function findReference(connection: Connection, id: string, options: CallOptions): Promise<MoRef<'VirtualMachine'>> {
+  const indexed = await findInIndex(connection, id, options)
+  if (indexed !== undefined) return indexed
+  const { session, settings } = connection
   const machines: Named[] = []
   for await (const one of readIdentities(session, options)) machines.push(named(one))
   const [only, ...others] = machines.filter((one) => one.id === id)
-  if (only === undefined) throw notFound(id, machines, settings.host)
+  if (only === undefined) throw notFound(id, machines, nameOf(settings))
   if (others.length === 0) return only.ref
   const names = [only, ...others].map(({ name, ref }) => `${name} (${ref.value})`).join(', ')
-  throw new HoldfastError('PROVIDER_FAILED', `Several machines on ${settings.host} have the id "${id}": ${names}.`, {
+  throw new HoldfastError('PROVIDER_FAILED', `Several machines on ${nameOf(settings)} have the id "${id}": ${names}.`, {
     retryable: false,
     remedy:
       'One is a copy of the files of the other. Take it out of the inventory, register it again, and answer "I copied it" when it starts.',
@@ -79,7 +106,7 @@ export async function findMachine(connection: Connection, id: string, options: C
   const file = read.properties['summary.config.vmPathName']
   throw new HoldfastError(
     'UNREACHABLE',
-    `${connection.settings.host} cannot read the machine ${decodeName(read.properties.name ?? ref.value)} (${state})${file === undefined ? '' : `, which is ${file}`}.`,
+    `${nameOf(connection.settings)} cannot read the machine ${decodeName(read.properties.name ?? ref.value)} (${state})${file === undefined ? '' : `, which is ${file}`}.`,
     { remedy: 'Look whether its datastore is there and whether its host is connected.', details: { id, state } },
   )
 }

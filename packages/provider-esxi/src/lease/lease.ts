@@ -1,6 +1,7 @@
 import { type CallOptions, codeOf, throwIfAborted } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { type Called, isFault } from '../vim25/faults.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import { tidily } from '../vim25/session.ts'
 import type { Observed } from '../vim25/updates.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
@@ -153,7 +154,7 @@ function holdLease(connection: Connection, ref: MoRef<'HttpNfcLease'>, info: Inf
  */
 export async function openLease(connection: Connection, ref: MoRef<'HttpNfcLease'>, { name, signal }: LeaseOptions): Promise<Lease> {
   const { session, clock } = connection
-  const called: Called = { method: 'HttpNfcLease', self: ref, name }
+  const called: Called = { method: 'HttpNfcLease', self: ref, name, host: nameOf(connection.settings) }
   const abort = () => tidily(clock, 'HttpNfcLeaseAbort', (inner) => session.call('HttpNfcLeaseAbort', ref, {}, inner))
   try {
     return holdLease(connection, ref, await whenReady(connection, ref, called, { signal }), called, abort)

@@ -6,8 +6,11 @@ import type { NamedMachine } from './power-state.ts'
 
 /** Which questions are answered without a person. */
 export interface AnswerPolicy {
-  /** "Moved or copied?" is answered "I copied it", so that the machine gets an identity of its own: only for what we have made. */
-  readonly copied: boolean
+  /**
+   * What "moved or copied?" is answered with; undefined: only a person knows. `copied` gives the machine an identity of its own, `moved` leaves it the one that it has:
+   * only for what we have made.
+   */
+  readonly altered: 'copied' | 'moved' | undefined
 }
 
 type Question = Data<'VirtualMachineQuestionInfo'>
@@ -17,8 +20,8 @@ const asksWhetherCopied = ({ text, message }: Question): boolean =>
   message.some(({ id }) => id === 'msg.uuid.altered') || text.startsWith('msg.uuid.altered')
 
 /** By its words: the keys are only numbers. */
-const copiedChoice = ({ choice }: Question): string | undefined =>
-  choice.choiceInfo.find(({ label, summary }) => /copied/i.test(`${label} ${summary}`))?.key
+const choiceOf = ({ choice }: Question, answer: 'copied' | 'moved'): string | undefined =>
+  choice.choiceInfo.find(({ label, summary }) => `${label} ${summary}`.toLowerCase().includes(answer))?.key
 
 /** How a question and its answers read. Ampersands and underscores in them mark keys. */
 function inWords({ text, choice }: Question): string {
@@ -37,7 +40,7 @@ export async function answerQuestion(
   policy: AnswerPolicy,
   options: CallOptions,
 ): Promise<void> {
-  const choice = policy.copied && asksWhetherCopied(question) ? copiedChoice(question) : undefined
+  const choice = policy.altered !== undefined && asksWhetherCopied(question) ? choiceOf(question, policy.altered) : undefined
   if (choice === undefined)
     throw new HoldfastError('IN_USE', `${name} waits for an answer: ${inWords(question)}`, {
       retryable: false,

@@ -3,6 +3,7 @@ import type { Connection } from '../connection.ts'
 import { againWhile, busy, runTask } from '../machine-task.ts'
 import { isData } from '../vim25/decode.ts'
 import { isDataType } from '../vim25/field.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import type { Data } from '../vim25/values.ts'
 import { readSwitched, type SwitchedMachine } from './power-state.ts'
 
@@ -74,5 +75,8 @@ export async function linkCards(
   await againWhile(connection, busy, () => runTask(connection, 'ReconfigVM_Task', ref, { spec }, { ...options, name }), options)
   const left = cardsNot(wanted, await readSwitched(connection, ref, options))
   if (left.length > 0)
-    throw new HoldfastError('PROVIDER_FAILED', `The host has not ${link ? 'connected' : 'cut'} ${left.length} network cards of ${name}.`)
+    throw new HoldfastError(
+      'PROVIDER_FAILED',
+      `${nameOf(connection.settings)} has not ${link ? 'connected' : 'cut'} ${left.length} network cards of ${name}.`,
+    )
 }

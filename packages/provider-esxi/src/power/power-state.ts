@@ -1,6 +1,7 @@
 import { type CallOptions, HoldfastError } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { decodeName } from '../inventory/object-name.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import { retrieveOne } from '../vim25/retrieve.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 
@@ -50,7 +51,7 @@ export async function readSwitched(
   if (state !== 'connected' || powerState === undefined)
     throw new HoldfastError(
       'UNREACHABLE',
-      `${settings.host} does not know now whether ${name} is on: it is ${String(state ?? 'unknown')}.`,
+      `${nameOf(settings)} does not know now whether ${name} is on: it is ${String(state ?? 'unknown')}.`,
       {
         remedy: 'Look whether its host is connected and whether its datastore is there.',
       },

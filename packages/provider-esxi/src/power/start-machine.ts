@@ -1,7 +1,7 @@
 import type { CallOptions } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { againWhile, busy, runTask, throughBreaks } from '../machine-task.ts'
-import { readFenceMark, readMark, withoutFence } from '../mark.ts'
+import { type Marked, readFenceMark, readMark, withMark, withoutFence } from '../mark.ts'
 import { isFault } from '../vim25/faults.ts'
 import type { Observed } from '../vim25/updates.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
@@ -55,20 +55,46 @@ export interface StartOptions extends CallOptions {
   readonly network: 'as-configured' | 'connected' | 'disconnected'
 }
 
+/** Of a machine that is started a replica is none that holds a point any more. With a network it has taken over: what it does from then on must not be replaced. */
+function startedMark(marked: Marked | undefined, network: StartOptions['network']): Marked | undefined {
+  if (marked?.purpose !== 'replica') return undefined
+  const { mark, point } = marked
+  if (network !== 'disconnected') return { purpose: 'machine', mark }
+  return point === undefined ? undefined : { purpose: 'replica', mark }
+}
+
+/** What the annotation says from before the start on; undefined: as it is. */
+function annotationOfStarted(annotation: string, network: StartOptions['network']): string | undefined {
+  const marked = startedMark(readMark(annotation), network)
+  const unfenced = readFenceMark(annotation) === undefined ? annotation : withoutFence(annotation)
+  const text = marked === undefined ? unfenced : withMark(unfenced, marked)
+  return text === annotation ? undefined : text
+}
+
+/** A replica is the original to its guest; any other machine of ours is a copy. */
+function policyFor(marked: Marked | undefined): AnswerPolicy {
+  if (marked?.purpose === 'replica') return { altered: 'moved' }
+  return { altered: marked?.purpose === 'machine' || marked?.purpose === 'machine-unfinished' ? 'copied' : undefined }
+}
+
 /**
  * Switches a machine on, with its network cards connected or cut before. Whoever starts a machine lifts its fence: the mark of it goes; that cards are cut, and that the
- * host does not start it by itself, stays as it is. "Moved or copied?" is answered for machines that carry our mark. Idempotent.
+ * host does not start it by itself, stays as it is. "Moved or copied?" is answered for machines that carry our mark: a replica was moved, anything else copied.
+ *
+ * A replica holds no point any more before it is started. Started without a network it can still be brought to another point; started otherwise it has taken over, and is
+ * a machine like any other from then on, which nothing of ours replaces. Idempotent.
  * @throws As `powerOn` and `linkCards`.
  */
 export async function startMachine(connection: Connection, ref: MoRef<'VirtualMachine'>, { network, signal }: StartOptions): Promise<void> {
   const options = { signal }
   const machine = await readSwitched(connection, ref, options)
   const { name, annotation, question } = machine
-  const policy = { copied: ['machine', 'machine-unfinished'].includes(readMark(annotation)?.purpose ?? '') }
+  const policy = policyFor(readMark(annotation))
   if (question !== undefined) await answerQuestion(connection, machine, question, policy, options)
   if (network !== 'as-configured') await linkCards(connection, machine, network === 'connected' ? 'connected' : 'cut', options)
-  if (readFenceMark(annotation) !== undefined) {
-    const spec = { annotation: withoutFence(annotation) }
+  const changed = annotationOfStarted(annotation, network)
+  if (changed !== undefined) {
+    const spec = { annotation: changed }
     await againWhile(connection, busy, () => runTask(connection, 'ReconfigVM_Task', ref, { spec }, { ...options, name }), options)
   }
   if (machine.powerState !== 'poweredOn') await powerOn(connection, machine, policy, options)

@@ -3,6 +3,7 @@ import type { Connection } from '../connection.ts'
 import type { KnownNetwork } from '../inventory/network-cards.ts'
 import { decodeName } from '../inventory/object-name.ts'
 import { createPlaces, datastoreOf, type FoundDatastore } from '../inventory/places.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import { retrieveAll, retrieveOne } from '../vim25/retrieve.ts'
 import type { Session } from '../vim25/session.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
@@ -11,12 +12,20 @@ import type { RestoreOptions } from './restore-options.ts'
 
 /** Where a machine is made. */
 export interface ChosenPlaces {
+  /** The host or vCenter server as it was configured, for messages. */
+  readonly at: string
   readonly pool: MoRef<'ResourcePool'>
   readonly host: MoRef<'HostSystem'> | undefined
   readonly folder: MoRef<'Folder'>
   readonly datastore: FoundDatastore
   /** Networks that can be reached from there. */
   readonly networks: readonly KnownNetwork[]
+}
+
+/** Where a machine is that the new one will take the place of: it is made there, unless options say otherwise. */
+export interface Home {
+  readonly pool?: MoRef<'ResourcePool'> | undefined
+  readonly folder?: MoRef<'Folder'> | undefined
 }
 
 interface Found<Type extends string> extends Choice {
@@ -57,13 +66,20 @@ async function poolsOf(session: Session, options: CallOptions): Promise<readonly
   })
 }
 
-async function choosePool(session: Session, host: Found<'HostSystem'> | undefined, asked: string | undefined, options: CallOptions) {
+async function choosePool(
+  { session, settings }: Connection,
+  host: Found<'HostSystem'> | undefined,
+  { asked, home }: { readonly asked: string | undefined; readonly home: MoRef | undefined },
+  options: CallOptions,
+) {
   const pools = await poolsOf(session, options)
+  const before = asked === undefined ? pools.find(({ ref }) => ref.value === home?.value) : undefined
+  if (before !== undefined) return before
   if (asked === undefined && host !== undefined) {
     const own = pools.filter(({ values }) => same(values.owner, host.values.parent) && same(values.parent, values.owner))
     if (own.length === 1 && own[0] !== undefined) return own[0]
   }
-  return chooseOne('resourcePool', 'resource pool', asked, pools)
+  return chooseOne({ option: 'resourcePool', what: 'resource pool', at: nameOf(settings) }, asked, pools)
 }
 
 /** From an object upwards to its datacenter. */
@@ -74,27 +90,29 @@ async function datacenterOf(session: Session, from: unknown, options: CallOption
 }
 
 async function chooseFolder(
-  session: Session,
+  { session, settings }: Connection,
   pool: Found<'ResourcePool'>,
   asked: string | undefined,
   options: CallOptions,
 ): Promise<MoRef<'Folder'>> {
+  const at = nameOf(settings)
   if (asked !== undefined) {
     const folders = await all(session, 'Folder', ['childType'], options)
     const forMachines = folders.filter(({ values }) => Array.isArray(values.childType) && values.childType.includes('VirtualMachine'))
-    return chooseOne('folder', 'folder of machines', asked, forMachines).ref
+    return chooseOne({ option: 'folder', what: 'folder of machines', at }, asked, forMachines).ref
   }
   const datacenters = await all(session, 'Datacenter', ['vmFolder'], options)
   const home = datacenters.length > 1 ? await datacenterOf(session, pool.values.owner, options) : undefined
   const datacenter = chooseOne(
-    'folder',
-    'datacenter',
+    { option: 'folder', what: 'datacenter', at },
     undefined,
     home === undefined ? datacenters : datacenters.filter(({ ref }) => ref.value === home),
   )
   const { vmFolder } = datacenter.values
   if (isRef(vmFolder)) return { type: 'Folder', value: vmFolder.value }
-  throw new HoldfastError('PROVIDER_FAILED', `The datacenter ${datacenter.names[0]} has no folder of machines.`, { retryable: false })
+  throw new HoldfastError('PROVIDER_FAILED', `The datacenter ${datacenter.names[0]} on ${at} has no folder of machines.`, {
+    retryable: false,
+  })
 }
 
 /** What keeps a datastore from taking a machine; undefined: nothing. */
@@ -103,8 +121,16 @@ function trouble({ accessible, maintenance }: FoundDatastore): string | undefine
   return maintenance === 'normal' ? undefined : `it is in maintenance (${maintenance})`
 }
 
+function noneUsable(stores: readonly FoundDatastore[], at: string): HoldfastError {
+  const each = stores.map((store) => `${store.name}: ${trouble(store)}`).join('; ')
+  return new HoldfastError('UNREACHABLE', `No datastore on ${at} takes a machine now. ${each}.`, {
+    remedy: 'Bring one of the datastores back.',
+    details: { datastores: stores.map(({ name }) => name) },
+  })
+}
+
 async function chooseDatastore(
-  session: Session,
+  { session, settings }: Connection,
   host: Found<'HostSystem'> | undefined,
   asked: string | undefined,
   options: CallOptions,
@@ -116,11 +142,17 @@ async function chooseDatastore(
     const { summary } = values
     return summary === undefined ? [] : [{ names, store: datastoreOf(ref, summary as Data<'DatastoreSummary'>) }]
   })
+  const at = nameOf(settings)
   const usable = stores.filter(({ store }) => trouble(store) === undefined)
-  const { store } = chooseOne('datastore', 'datastore', asked, asked === undefined ? usable : stores)
+  if (asked === undefined && usable.length === 0 && stores.length > 0)
+    throw noneUsable(
+      stores.map(({ store }) => store),
+      at,
+    )
+  const { store } = chooseOne({ option: 'datastore', what: 'datastore', at }, asked, asked === undefined ? usable : stores)
   const problem = trouble(store)
   if (problem === undefined) return store
-  throw new HoldfastError('UNREACHABLE', `The datastore ${store.name} takes no machine now: ${problem}.`, {
+  throw new HoldfastError('UNREACHABLE', `The datastore ${store.name} on ${at} takes no machine now: ${problem}.`, {
     remedy: 'Bring the datastore back, or choose another one with options.datastore.',
     details: { datastore: store.name },
   })
@@ -137,33 +169,52 @@ async function networksOf(session: Session, host: Found<'HostSystem'> | undefine
 }
 
 /** A host that is asked for, or the only one there is; of several the cluster chooses. */
-async function chooseHost(session: Session, asked: string | undefined, options: CallOptions): Promise<Found<'HostSystem'> | undefined> {
+async function chooseHost(
+  { session, settings }: Connection,
+  asked: string | undefined,
+  options: CallOptions,
+): Promise<Found<'HostSystem'> | undefined> {
   const hosts = await all(session, 'HostSystem', ['parent', 'datastore', 'network'], options)
-  return asked !== undefined || hosts.length === 1 ? chooseOne('host', 'host', asked, hosts) : undefined
+  return asked !== undefined || hosts.length === 1
+    ? chooseOne({ option: 'host', what: 'host', at: nameOf(settings) }, asked, hosts)
+    : undefined
 }
 
 /**
  * Resolves where a machine is made, from options and from what there is. Reads only.
  * @throws INVALID_OPTIONS: nothing of this name, or several choices and no option. UNREACHABLE: the datastore cannot be used now.
  */
-export async function choosePlaces({ session }: Connection, asked: RestoreOptions, options: CallOptions): Promise<ChosenPlaces> {
-  const host = await chooseHost(session, asked.host, options)
-  const pool = await choosePool(session, host, asked.resourcePool, options)
+export async function choosePlaces(
+  connection: Connection,
+  asked: RestoreOptions,
+  options: CallOptions,
+  home: Home = {},
+): Promise<ChosenPlaces> {
+  const { session, settings } = connection
+  const host = await chooseHost(connection, asked.host, options)
+  const pool = await choosePool(
+    connection,
+    host,
+    // A host that is asked for has pools of its own.
+    { asked: asked.resourcePool, home: asked.host === undefined ? home.pool : undefined },
+    options,
+  )
   return {
+    at: nameOf(settings),
     pool: pool.ref,
     host: host?.ref,
-    folder: await chooseFolder(session, pool, asked.folder, options),
-    datastore: await chooseDatastore(session, host, asked.datastore, options),
+    folder: asked.folder === undefined && home.folder ? home.folder : await chooseFolder(connection, pool, asked.folder, options),
+    datastore: await chooseDatastore(connection, host, asked.datastore, options),
     networks: await networksOf(session, host, options),
   }
 }
 
 /** @throws DISK_FULL: the datastore has less than what the machine needs at once. */
-export function requireSpace({ name, freeBytes }: FoundDatastore, neededBytes: number): void {
+export function requireSpace({ datastore: { name, freeBytes }, at }: Pick<ChosenPlaces, 'at' | 'datastore'>, neededBytes: number): void {
   if (freeBytes >= neededBytes) return
   throw new HoldfastError(
     'DISK_FULL',
-    `The datastore ${name} has ${formatBytes(freeBytes)} left; the machine needs ${formatBytes(neededBytes)}.`,
+    `The datastore ${name} on ${at} has ${formatBytes(freeBytes)} left; the machine needs ${formatBytes(neededBytes)}.`,
     {
       remedy: 'Free space on the datastore, choose another one with options.datastore, or options.diskProvisioning: "thin".',
       details: { datastore: name, freeBytes, neededBytes },

@@ -1,6 +1,7 @@
 import { type CallOptions, type ErrorCode, HoldfastError, type RunContext } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { encodeName } from '../inventory/object-name.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import type { Data } from '../vim25/values.ts'
 import type { XmlElement } from '../vim25/xml.ts'
 import type { ChosenPlaces } from './choose-places.ts'
@@ -46,10 +47,11 @@ function refusal(code: ErrorCode, problem: string, errors: readonly string[], wa
  *
  * Source: OvfManager.CreateImportSpec, https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/vim.OvfManager.html#createImportSpec
  */
-export async function createImportSpec({ session }: Connection, question: ImportQuestion, run: RunContext): Promise<ImportSpec> {
+export async function createImportSpec({ session, settings }: Connection, question: ImportQuestion, run: RunContext): Promise<ImportSpec> {
   const { descriptor, name, places, networks, options } = question
   const { ovfManager } = session.content
-  if (ovfManager === undefined) throw new HoldfastError('UNSUPPORTED', 'The host imports no machines: it has no OVF manager.')
+  const host = nameOf(settings)
+  if (ovfManager === undefined) throw new HoldfastError('UNSUPPORTED', `${host} imports no machines: it has no OVF manager.`)
   const cisp = {
     locale: '',
     deploymentOption: '',
@@ -63,10 +65,11 @@ export async function createImportSpec({ session }: Connection, question: Import
   const call: CallOptions = { signal: run.signal }
   const { importSpec, fileItem, error, warning } = await session.call('CreateImportSpec', ovfManager, parameters, call)
   const [errors, warnings] = [lines(error), lines(warning)]
-  if (errors.length > 0) throw refusal('UNSUPPORTED', 'The host refuses the descriptor', errors, warnings)
-  if (warnings.length > 0 && options.failOnWarning) throw refusal('UNSUPPORTED', 'The host warns of the descriptor', errors, warnings)
-  for (const one of warnings) run.note('warning', 'HOST_WARNS', `About the descriptor the host says: ${one}`)
+  if (errors.length > 0) throw refusal('UNSUPPORTED', `${host} refuses the descriptor of the machine`, errors, warnings)
+  if (warnings.length > 0 && options.failOnWarning)
+    throw refusal('UNSUPPORTED', `${host} warns of the descriptor of the machine, and failOnWarning is set`, errors, warnings)
+  for (const one of warnings) run.note('warning', 'HOST_WARNS', `About the descriptor ${host} says: ${one}`)
   if (importSpec === undefined)
-    throw new HoldfastError('PROVIDER_FAILED', 'The host says neither how it would make the machine nor why not.', { retryable: false })
+    throw new HoldfastError('PROVIDER_FAILED', `${host} says neither how it would make the machine nor why not.`, { retryable: false })
   return { spec: importSpec, items: fileItem }
 }

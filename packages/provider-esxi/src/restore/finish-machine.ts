@@ -1,9 +1,9 @@
-import { HoldfastError, type RestoreRequest, type RestoreResult, type RunContext } from '@holdfast/core/spec'
+import { HoldfastError, type RestoreResult, type RunContext } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { idOf, type MachineIdentity } from '../inventory/machine-properties.ts'
 import { encodeName } from '../inventory/object-name.ts'
 import { runTask } from '../machine-task.ts'
-import { isOf, readMark, withMark } from '../mark.ts'
+import { isOf, type Marked, readMark, withMark } from '../mark.ts'
 import { retrieveOne } from '../vim25/retrieve.ts'
 import type { MoRef } from '../vim25/values.ts'
 
@@ -17,6 +17,13 @@ export interface WholeMachine {
 const gone = (name: string): HoldfastError =>
   new HoldfastError('PROVIDER_FAILED', `The machine ${name} is not as this restore made it any more: somebody has removed or changed it.`)
 
+/** How a machine ends. */
+export interface Finish {
+  readonly name: string
+  /** Undefined: it keeps "unfinished". */
+  readonly marked: Marked | undefined
+}
+
 /**
  * Gives a machine its final name, and then takes "unfinished" off it; between the two it is still ours to remove. A test copy keeps "unfinished": it is undone after its probe.
  * @throws NAME_TAKEN: the name is in use; nothing is delivered.
@@ -24,17 +31,17 @@ const gone = (name: string): HoldfastError =>
 export async function finishMachine(
   connection: Connection,
   { ref, name }: WholeMachine,
-  request: RestoreRequest,
+  finish: Finish,
   run: RunContext,
 ): Promise<RestoreResult> {
-  await runTask(connection, 'Rename_Task', ref, { newName: encodeName(request.name) }, { signal: run.signal, name: request.name })
+  await runTask(connection, 'Rename_Task', ref, { newName: encodeName(finish.name) }, { signal: run.signal, name: finish.name })
   const { values } = await retrieveOne(connection.session, ref, ['config.annotation', 'config.instanceUuid', 'config.uuid'], run)
   const id = idOf(values as MachineIdentity)
   const annotation = typeof values['config.annotation'] === 'string' ? values['config.annotation'] : undefined
   if (id === undefined || !isOf(readMark(annotation), run.mark)) throw gone(name)
-  if (request.purpose !== 'test') {
-    const spec = { annotation: withMark(annotation, { purpose: 'machine', mark: run.mark }) }
-    await runTask(connection, 'ReconfigVM_Task', ref, { spec }, { signal: run.signal, name: request.name })
+  if (finish.marked !== undefined) {
+    const spec = { annotation: withMark(annotation, finish.marked) }
+    await runTask(connection, 'ReconfigVM_Task', ref, { spec }, { signal: run.signal, name: finish.name })
   }
   return { workload: id }
 }

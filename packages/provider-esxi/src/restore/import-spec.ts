@@ -7,6 +7,8 @@ export interface SpecChanges {
   annotation(current: string | undefined): string
   /** Leave the choice of addresses and UUIDs to the host. */
   readonly newIdentity: boolean
+  /** Leave the choice of the UUID that the host tells machines apart by to it; what the guest sees stays. */
+  readonly newInstance?: boolean
   /** Whether a card on this network is plugged in; undefined: as the specification says. Told by the value of the reference, or the key of the port group. */
   connected?(network: string | undefined): boolean
 }
@@ -108,15 +110,21 @@ function changedCard(card: XmlElement, { newIdentity, connected }: SpecChanges):
   )
 }
 
-const identities = new Set(['uuid', 'instanceUuid'])
-const isIdentityOption = (element: XmlElement): boolean =>
-  element.name === 'extraConfig' && /^uuid\.(bios|location)$/.test(childOf(element, 'key')?.text ?? '')
+/** What the host tells machines apart by, and what besides that a guest and its licences see. */
+const identities = {
+  instance: { fields: ['instanceUuid'], option: /^vc\.uuid$/ },
+  all: { fields: ['uuid', 'instanceUuid'], option: /^(uuid\.(bios|location)|vc\.uuid)$/ },
+}
+
+function withoutIdentity(fields: readonly XmlElement[], { newIdentity, newInstance }: SpecChanges): readonly XmlElement[] {
+  const dropped = newIdentity ? identities.all : newInstance ? identities.instance : undefined
+  if (dropped === undefined) return fields
+  const isOption = (field: XmlElement) => field.name === 'extraConfig' && dropped.option.test(childOf(field, 'key')?.text ?? '')
+  return fields.filter((field) => !dropped.fields.includes(field.name) && !isOption(field))
+}
 
 function changedConfig(config: XmlElement, changes: SpecChanges): XmlElement {
-  const kept = changes.newIdentity
-    ? config.children.filter((child) => !identities.has(child.name) && !isIdentityOption(child))
-    : config.children
-  const children = kept.map((change) =>
+  const children = withoutIdentity(config.children, changes).map((change) =>
     change.name !== 'deviceChange'
       ? change
       : withChildren(

@@ -41,4 +41,6 @@ export const isOfRun = (marked: Marked | undefined, { system, run }: Omit<Mark, 
 
 /** Machines that were or are being restored; marks of snapshots that have got into an annotation are none. */
 export const isUnfinished = (marked: Marked | undefined): boolean => marked?.purpose === 'machine-unfinished'
-export const isDelivered = (marked: Marked | undefined): boolean => marked?.purpose === 'machine'
+export const isDelivered = (marked: Marked | undefined): boolean => marked?.purpose === 'machine' || marked?.purpose === 'replica'
+/** Whole, and on its way into the place of an older replica: neither to be removed nor delivered. */
+export const isSwapping = (marked: Marked | undefined): boolean => marked?.purpose === 'replica-swap'

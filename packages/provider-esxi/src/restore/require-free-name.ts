@@ -1,5 +1,6 @@
 import { HoldfastError, type RunContext, showValue } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import { annotatedMachines, isOfRun, isUnfinished } from './marked-machines.ts'
 
 /** Source: VirtualMachineConfigSpec, property `name`, and the limit of the clients of VMware. */
@@ -17,7 +18,7 @@ export async function requireFreeName({ session, settings }: Connection, name: s
     )
   for await (const one of annotatedMachines(session, { signal: run.signal })) {
     if (one.name !== name) continue
-    throw new HoldfastError('NAME_TAKEN', `There is a machine ${name} on ${settings.host} already (${one.ref.value}).`, {
+    throw new HoldfastError('NAME_TAKEN', `There is a machine ${name} on ${nameOf(settings)} already (${one.ref.value}).`, {
       retryable: isOfRun(one.marked, run.mark) && isUnfinished(one.marked),
       remedy: 'Restore under another name.',
       details: { name },

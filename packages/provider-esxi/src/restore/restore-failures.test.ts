@@ -1,8 +1,10 @@
 import type { StoredFile } from '@holdfast/core/spec'
 import { type EsxiSimulatorOptions, seededRandom } from '@holdfast/testkit'
+import { request } from 'undici'
 import { expect, test } from 'vitest'
 import { type RestoreHost, rejection, restoreHost } from '../../test/support/restore-host.ts'
-import { damagedAtEnd, restorePoint, storedFile } from '../../test/support/restore-point.ts'
+import { damagedAtEnd, image, restorePoint, storedFile } from '../../test/support/restore-point.ts'
+import { createPinnedAgent } from '../vim25/pinned-agent.ts'
 import { attemptName } from './attempt-name.ts'
 import { restoreMachine } from './restore-machine.ts'
 
@@ -83,10 +85,11 @@ test('11: files that the descriptor names and the point lacks are all named befo
     expect(run.intended).toEqual([])
   }))
 
-test('12: an image is put with Overwrite', async () => {
+test('12: an image is put with Overwrite, and is in the drive of the new machine', async () => {
   const host = await restoreHost()
   await host.restore(restorePoint(), host.run())
   expect(host.simulator.leases.transfers).toContain('PUT file-0.iso')
+  expect(Buffer.from(host.simulator.machine('web')?.hardware.cdroms[0]?.content ?? []).equals(image)).toBe(true)
   await host[Symbol.asyncDispose]()
 })
 
@@ -144,12 +147,30 @@ test('15: warnings are notes of the run, or an error if that is asked for', () =
   }))
 
 test('16: a cluster that wants a host named says so through the lease, and the remedy names the option', () =>
-  leavesNothing({ kind: 'vcenter' }, async (host) => {
-    host.simulator.leases.settings.initializeFault = { fault: 'NotSupported', message: 'The operation is not supported on the object.' }
+  leavesNothing({ kind: 'vcenter', choosesHosts: false }, async (host) => {
     expect(await rejection(host.restore(restorePoint(), host.run()))).toMatchObject({
       code: 'UNSUPPORTED',
+      message: expect.stringContaining('The operation is not supported on the object. (NotSupported)'),
       remedy: expect.stringContaining('options.host'),
     })
+  }))
+
+test('16: a cluster that wants a host named takes the machine when one is named, and says nothing of it for another refusal', async () => {
+  const host = await restoreHost({ kind: 'vcenter', choosesHosts: false })
+  const options = { host: 'esx2.example' }
+  await host.restore(restorePoint(), host.run(), { options })
+  expect(host.names()).toEqual(['web'])
+  host.simulator.leases.settings.initializeFault = { fault: 'NotSupported', message: 'The operation is not supported on the object.' }
+  const error = await rejection(host.restore(restorePoint(), host.run({ attempt: 2 }), { name: 'other', options }))
+  expect(error).toMatchObject({ code: 'UNSUPPORTED', remedy: expect.not.stringContaining('options.host') })
+  await host[Symbol.asyncDispose]()
+})
+
+test('16: a pool that is not there is refused with those that are, before anything is made', () =>
+  leavesNothing({ kind: 'vcenter' }, async (host) => {
+    const error = await rejection(host.restore(restorePoint(), host.run(), { options: { resourcePool: 'Clustr' } }))
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS', remedy: 'Did you mean "Cluster"? Give options.resourcePool: one of "Cluster".' })
+    expect(host.count('ImportVApp')).toBe(0)
   }))
 
 test('23: a datastore that gets full is told, not the connection that broke for it', () =>
@@ -206,7 +227,7 @@ test('a host that says "good" before it has got all of a disk is not believed', 
 
 test.each([
   ['in the place of another machine', { target: 'some-id' }],
-  ['as a replica', { purpose: 'replica' as const }],
+  ['as a replica that is started', { purpose: 'replica' as const, start: true }],
 ])('a restore %s is refused', (_how, request) =>
   leavesNothing({}, async (host) => {
     expect(await rejection(host.restore(restorePoint(), host.run(), request))).toMatchObject({ code: 'UNSUPPORTED' })
@@ -236,3 +257,22 @@ test('a host that takes nothing any more is found to have stalled', () =>
       retryable: true,
     })
   }))
+
+test('12: the simulated host takes no file that is no disk without Overwrite, as real hosts do', async () => {
+  const host = await restoreHost()
+  let status = 0
+  host.simulator.leases.script('file-0.iso', {
+    does: 'call',
+    async call() {
+      const [lease] = host.simulator.leases.open
+      const path = [...(lease?.paths.values() ?? [])].find((one) => one.endsWith('.iso')) ?? ''
+      const agent = createPinnedAgent(host.simulator.thumbprint(), { connectMs: 5000, answerMs: 5000, bodyMs: 5000 })
+      const { host: name, port } = host.simulator
+      status = (await request(`https://${name}:${port}${path}`, { dispatcher: agent, method: 'PUT', body: image })).statusCode
+      await agent.destroy()
+    },
+  })
+  await host.restore(restorePoint(), host.run())
+  expect(status).toBe(409)
+  await host[Symbol.asyncDispose]()
+})

@@ -15,7 +15,7 @@ export interface RestoredMachine {
  */
 export async function startRestored(connection: Connection, { ref, name }: RestoredMachine, run: RunContext): Promise<void> {
   try {
-    await powerOn(connection, { ref, name }, { copied: true }, { signal: run.signal })
+    await powerOn(connection, { ref, name }, { altered: 'copied' }, { signal: run.signal })
   } catch (error) {
     if (run.signal.aborted || !HoldfastError.isInstance(error)) throw error
     run.note('warning', 'NOT_STARTED', `${name} is restored, but does not start: ${error.message} ${error.remedy}`)

@@ -1,11 +1,11 @@
 import { type CallOptions, HoldfastError, type Intent, type Mark, type RestoreResult } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
-import { againWhile, runTask } from '../machine-task.ts'
 import { isOf } from '../mark.ts'
-import { isFault } from '../vim25/faults.ts'
-import { type AnnotatedMachine, annotatedMachines, isDelivered, isOfRun, isUnfinished } from './marked-machines.ts'
+import { nameOf } from '../vim25/host-requests.ts'
+import { type AnnotatedMachine, annotatedMachines, isDelivered, isOfRun, isSwapping, isUnfinished } from './marked-machines.ts'
+import { removeMachine } from './remove-machine.ts'
 
-/** The one kind of undo of a restore: a machine that was being made. */
+/** The kind of undo of a machine that was being made. */
 export const removeMachineKind = 'remove-machine'
 
 /** What the intent holds. */
@@ -14,28 +14,11 @@ export interface RemoveMachine {
   readonly machine: string
 }
 
-/** The host holds a machine while a lease is open on it: the lease of a dead attempt ends by itself. */
-const heldFaults: readonly string[] = ['TaskInProgress', 'ConcurrentAccess', 'InvalidState', 'ResourceInUse']
-
-/** "Already so" and "already gone" are what is wanted. */
-async function unless(faults: readonly string[], work: Promise<unknown>): Promise<void> {
-  await work.catch((error: unknown) => {
-    if (!faults.some((fault) => isFault(error, fault))) throw error
-  })
-}
-
-async function removeOne(connection: Connection, { ref, name, power }: AnnotatedMachine, options: CallOptions): Promise<void> {
-  const task = { ...options, name, goesOn: true }
-  if (power !== 'poweredOff')
-    await unless(['InvalidPowerState', 'ManagedObjectNotFound'], runTask(connection, 'PowerOffVM_Task', ref, {}, task))
-  const destroy = () => unless(['ManagedObjectNotFound'], runTask(connection, 'Destroy_Task', ref, {}, task))
-  await againWhile(connection, heldFaults, destroy, options)
-}
-
 /**
  * Removes what an attempt was making. Idempotent; "already gone" is success. Only a machine that carries the mark of exactly this attempt and is unfinished is
  * removed, off first if it runs. A finished one of this attempt is told as delivered, and not touched.
- * @throws UNDO_FAILED (retryable): a machine with the name of the attempt whose annotation cannot be read now.
+ * @throws UNDO_FAILED (retryable): a machine with the name of the attempt whose annotation cannot be read now; or one that is about to take the place of a replica,
+ * whose own intent must come first.
  */
 export async function undoRestore(
   connection: Connection,
@@ -51,12 +34,19 @@ export async function undoRestore(
   }
   const delivered = own.find(({ marked }) => isDelivered(marked))
   if (delivered?.id !== undefined) return { delivered: { workload: delivered.id } }
-  for (const one of own) if (isUnfinished(one.marked)) await removeOne(connection, one, options)
+  const swapping = own.find(({ marked }) => isSwapping(marked))
+  if (swapping !== undefined)
+    throw new HoldfastError('UNDO_FAILED', `${swapping.name} is still needed: it is about to take the place of a replica.`, {
+      remedy: 'Nothing: it stays or goes when that has ended.',
+      details: { machine },
+    })
+  for (const one of own) if (isUnfinished(one.marked)) await removeMachine(connection, one, options)
   if (unreadable === undefined) return 'undone'
   throw new HoldfastError(
     'UNDO_FAILED',
-    `The host cannot read the machine ${machine} now, so it is not known whether it is to be removed.`,
+    `${nameOf(connection.settings)} cannot read the machine ${machine} now, so it is not known whether it is to be removed.`,
     {
+      remedy: 'Look whether its datastore is there and whether its host is connected. It is tried again.',
       details: { machine },
     },
   )

@@ -27,7 +27,7 @@ async function withImport(
   const content = await openPackage(restorePoint(), call)
   const options = parseRestoreOptions({})
   const places = await choosePlaces(connection, options, call)
-  const networks = mapNetworks(['VM Network'], places.networks, { given: {}, isolated: false })
+  const networks = mapNetworks(['VM Network'], places.networks, { given: {}, isolated: false, at: 'esx1' })
   const question = { descriptor: content.descriptor, name: 'new', places, networks, options }
   const { spec } = await createImportSpec(connection, question, host.run().run)
   const ref = await connection.session.call('ImportVApp', places.pool, { spec, folder: places.folder }, call)

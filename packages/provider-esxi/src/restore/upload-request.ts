@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { type CallOptions, type Clock, HoldfastError, oneLine } from '@holdfast/core/spec'
 import type { DeviceUrl } from '../lease/device-url.ts'
 import { connectionError, textOf } from '../vim25/host-requests.ts'
-import { openUploadSocket } from './upload-socket.ts'
+import { openPinnedSocket } from '../vim25/pinned-socket.ts'
 
 /** What is sent, and how long the host may be silent. */
 export interface UploadHead {
@@ -123,7 +123,9 @@ async function sentOrClosed(request: ClientRequest, socket: Socket): Promise<voi
  */
 export async function openUpload(head: UploadHead, { signal }: CallOptions): Promise<UploadRequest> {
   const { url, method, headers, size } = head
-  const socket = await openUploadSocket(url, { signal })
+  const socket = await openPinnedSocket(url, { signal }).catch((cause: unknown) => {
+    throw connectionError(cause, url.connectTo, 'a disk is to be sent', { signal })
+  })
   const request = httpRequest({
     createConnection: () => socket,
     host: url.host.host,

@@ -1,4 +1,5 @@
-import { type CallOptions, HoldfastError, type Mark } from '@holdfast/core/spec'
+import { isDeepStrictEqual } from 'node:util'
+import { type CallOptions, codeOf, HoldfastError, type Mark } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { againWhile, busy, runTask } from '../machine-task.ts'
 import { isOf } from '../mark.ts'
@@ -26,14 +27,32 @@ export interface Removal extends Consolidation {
   readonly removed: boolean
 }
 
-/** Removes one, never what is below it; "already gone" is success. As long as the host says that it works on it, it is waited for. */
+async function isThere(connection: Connection, vm: MoRef<'VirtualMachine'>, found: FoundSnapshot, options: CallOptions): Promise<boolean> {
+  const tree = await readSnapshots(connection, vm, options).catch((error: unknown) => {
+    if (codeOf(error) !== 'NOT_FOUND') throw error
+  })
+  const same = ({ ref, createdAt, marked }: FoundSnapshot): boolean =>
+    ref.value === found.ref.value && createdAt === found.createdAt && isDeepStrictEqual(marked, found.marked)
+  return tree?.snapshots.some(same) ?? false
+}
+
+/**
+ * Removes one, never what is below it; "already gone" is success. As long as the host says that it works on it, it is waited for, and looked for again before each further
+ * try: hosts use references again.
+ */
 export async function removeOne(
   connection: Connection,
-  { ref }: FoundSnapshot,
+  vm: MoRef<'VirtualMachine'>,
+  found: FoundSnapshot,
   { machine, signal, onProgress }: RemovalOptions & { readonly machine: string },
 ): Promise<void> {
   const task = { signal, name: machine, goesOn: true, ...(onProgress !== undefined && { onProgress }) }
-  const remove = () => runTask(connection, 'RemoveSnapshot_Task', ref, { removeChildren: false, consolidate: true }, task)
+  let tried = false
+  const remove = async (): Promise<void> => {
+    if (tried && !(await isThere(connection, vm, found, { signal }))) return
+    tried = true
+    await runTask(connection, 'RemoveSnapshot_Task', found.ref, { removeChildren: false, consolidate: true }, task)
+  }
   await againWhile(connection, ['FileLocked', ...busy], remove, { signal }).catch((error: unknown) => {
     if (!isFault(error, 'ManagedObjectNotFound')) throw error
   })
@@ -54,7 +73,7 @@ export async function removeOwnSnapshot(
   const own = snapshots.filter(({ marked }) => isOf(marked, mark))
   // Not by its reference alone: after the machine was registered anew it has another one.
   const found = own.filter((one) => one.ref.value === snapshot || one.name === name)
-  for (const one of found) await removeOne(connection, one, { ...options, machine })
+  for (const one of found) await removeOne(connection, vm, one, { ...options, machine })
   // A machine that a snapshot of ours never was on is not ours to put in order.
   if (found.length === 0 && snapshot === undefined) return { removed: false }
   return { removed: found.length > 0, ...(await consolidateDisks(connection, vm, machine, options)) }

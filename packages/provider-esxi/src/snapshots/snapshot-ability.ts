@@ -47,7 +47,7 @@ async function remove(connection: Connection, workload: string, snapshot: string
         details: { machine, snapshot },
       },
     )
-  await removeOne(connection, found, { ...options, machine })
+  await removeOne(connection, vm, found, { ...options, machine })
   const { stillNeeded } = await consolidateDisks(connection, vm, machine, options)
   if (stillNeeded !== undefined) throw filesLeft('IN_USE', machine, stillNeeded)
 }

@@ -2,6 +2,7 @@ import { type CallOptions, HoldfastError } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { decodeName } from '../inventory/object-name.ts'
 import { type Marked, readMark } from '../mark.ts'
+import { nameOf } from '../vim25/host-requests.ts'
 import { retrieveOne } from '../vim25/retrieve.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 
@@ -76,7 +77,7 @@ export async function readSnapshots(
   if (state !== 'connected')
     throw new HoldfastError(
       'UNREACHABLE',
-      `${settings.host} cannot read the snapshots of ${machine} now: it is ${String(state ?? 'unknown')}.`,
+      `${nameOf(settings)} cannot read the snapshots of ${machine} now: it is ${String(state ?? 'unknown')}.`,
       {
         remedy: 'Look whether its datastore is there and whether its host is connected.',
       },

@@ -1,15 +1,15 @@
+import type { TLSSocket } from 'node:tls'
 import {
   type ByteStream,
   type CallOptions,
   type Clock,
   collectBytes,
-  createLentBody,
+  createLentAnswer,
   HoldfastError,
   throwIfAborted,
 } from '@holdfast/core/spec'
-import { type Agent, type Dispatcher, request } from 'undici'
 import { textOf } from '../vim25/host-requests.ts'
-import { createPinnedAgent } from '../vim25/pinned-agent.ts'
+import { openPinnedSocket } from '../vim25/pinned-socket.ts'
 import { brokenTransfer, refusedTransfer, stalledTransfer, type Transfer, unreachable } from './transfer-errors.ts'
 
 /** How a file is read. */
@@ -23,9 +23,6 @@ export interface DownloadOptions extends CallOptions, Transfer {
   onBytes?(count: number): void
 }
 
-/** Silence is measured with the clock of the provider, since a host may say nothing for long before its first byte. */
-const limits = { connectMs: 30_000, answerMs: 0, bodyMs: 0 }
-
 /** Resolves when there was silence for too long; rejects when the signal aborts. */
 async function silence(clock: Clock, stallMs: number, since: () => number | undefined, options: CallOptions): Promise<void> {
   for (;;) {
@@ -36,46 +33,54 @@ async function silence(clock: Clock, stallMs: number, since: () => number | unde
   }
 }
 
-type Answer = Dispatcher.ResponseData
-
-async function ask(agent: Agent, { url, cookie }: DownloadOptions, options: CallOptions): Promise<Answer> {
-  return request(`https://${textOf(url.connectTo)}${url.path}`, {
-    dispatcher: agent,
-    method: 'GET',
-    signal: options.signal,
-    // Also the name that the certificate must be of, whatever address it is reached at.
-    headers: {
-      host: url.host.port === 443 ? textOf(url.host).replace(/:443$/, '') : textOf(url.host),
-      ...(cookie !== undefined && { cookie }),
-    },
-  })
+/** The first line and the fields of the request. Nothing in it can end a line: a URL has no line feeds, nor has a cookie that came in a header. */
+function requestHead({ url, cookie }: DownloadOptions): string {
+  const name = url.host.port === 443 ? textOf(url.host).replace(/:443$/, '') : textOf(url.host)
+  const fields = [`GET ${url.path} HTTP/1.1`, `Host: ${name}`, 'Connection: close', ...(cookie === undefined ? [] : [`Cookie: ${cookie}`])]
+  return `${fields.join('\r\n')}\r\n\r\n`
 }
 
-async function refusal(answer: Answer, transfer: Transfer): Promise<HoldfastError> {
-  const said = await collectBytes(answer.body, 4096).catch(() => new Uint8Array())
-  return refusedTransfer(answer.statusCode, Buffer.from(said).toString('utf8'), transfer)
+async function refusal(status: number, body: ByteStream, transfer: Transfer): Promise<HoldfastError> {
+  const said = await collectBytes(body, 4096).catch(() => new Uint8Array())
+  return refusedTransfer(status, Buffer.from(said).toString('utf8'), transfer)
 }
 
-/** The body of an answer, in lent chunks. `failed` says what an error of the connection means. */
-function bodyOf(answer: Answer, { clock, onBytes }: DownloadOptions, failed: (cause: unknown, bytes: number) => unknown) {
-  const incoming = answer.body
-  let waiting: number | undefined
-  const body = createLentBody({
-    onRoom: () => void incoming.resume(),
+/** An answer that is read from a connection once there is one, and since when somebody waits for it. */
+function createReading(options: DownloadOptions, whole: AbortSignal) {
+  const { clock, onBytes } = options
+  let socket: TLSSocket | undefined
+  let begun = false
+  let waitingSince: number | undefined = clock.monotonic()
+  const answer = createLentAnswer({
+    onRoom: () => void socket?.resume(),
     onWait: (isWaiting) => {
-      waiting = isWaiting ? clock.monotonic() : undefined
+      waitingSince = isWaiting ? clock.monotonic() : undefined
+    },
+    onEnd: () => void socket?.destroy(),
+    explain(cause) {
+      if (whole.aborted) return whole.reason
+      return begun ? brokenTransfer(cause, answer.received, options) : unreachable(cause, options)
     },
   })
-  let bytes = 0
-  incoming.on('data', (chunk: Uint8Array) => {
-    bytes += chunk.length
-    onBytes?.(chunk.length)
-    if (!body.push(chunk)) incoming.pause()
-  })
-  incoming.once('end', () => body.end())
-  incoming.once('error', (cause) => body.end({ error: failed(cause, bytes) }))
-  incoming.once('close', () => body.end({ error: failed(undefined, bytes) }))
-  return { chunks: () => body.chunks(), waitingSince: () => waiting, bytes: () => bytes }
+  const open = async (): Promise<number> => {
+    const opened = await openPinnedSocket(options.url, { signal: whole, receive: answer.receive })
+    socket = opened
+    opened.on('error', answer.fail).on('close', answer.closed)
+    whole.addEventListener('abort', () => answer.fail(whole.reason), { once: true })
+    opened.write(requestHead(options))
+    opened.resume()
+    const status = await answer.head
+    begun = true
+    waitingSince = undefined
+    return status
+  }
+  async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of answer.chunks()) {
+      onBytes?.(chunk.length)
+      yield chunk
+    }
+  }
+  return { answer, open, chunks, waitingSince: () => waitingSince }
 }
 
 /**
@@ -85,36 +90,31 @@ function bodyOf(answer: Answer, { clock, onBytes }: DownloadOptions, failed: (ca
  * connection broke), STALLED. An aborted signal rejects with its reason, here and in the stream.
  */
 export async function download(options: DownloadOptions): Promise<ByteStream & AsyncDisposable> {
-  const { clock, stallMs, signal, url } = options
+  const { clock, stallMs, signal } = options
   throwIfAborted(signal)
-  const agent = createPinnedAgent(url.thumbprint, limits)
   const over = new AbortController()
   const stop = new AbortController()
   const whole = AbortSignal.any([signal, stop.signal])
-  let reading: ReturnType<typeof bodyOf> | undefined
-  const askedAt = clock.monotonic()
-  const silentSince = () => (reading === undefined ? askedAt : reading.waitingSince())
-  silence(clock, stallMs, silentSince, { signal: over.signal }).then(
-    () => stop.abort(stalledTransfer(stallMs, reading?.bytes() ?? 0, options)),
+  const reading = createReading(options, whole)
+  silence(clock, stallMs, reading.waitingSince, { signal: over.signal }).then(
+    () => stop.abort(stalledTransfer(stallMs, reading.answer.received, options)),
     () => {},
   )
   const close = async (): Promise<void> => {
     over.abort()
-    await agent.destroy()
+    reading.answer.fail(new Error('nobody reads it any more'))
   }
   try {
-    const answer = await ask(agent, options, { signal: whole })
-    if (answer.statusCode !== 200) throw await refusal(answer, options)
-    reading = bodyOf(answer, options, (cause, bytes) => (whole.aborted ? whole.reason : brokenTransfer(cause, bytes, options)))
+    const status = await reading.open()
+    if (status !== 200) throw await refusal(status, reading.chunks(), options)
   } catch (cause) {
     await close()
     throw whole.aborted ? whole.reason : HoldfastError.isInstance(cause) ? cause : unreachable(cause, options)
   }
-  const { chunks } = reading
   return {
     async *[Symbol.asyncIterator]() {
       try {
-        yield* chunks()
+        yield* reading.chunks()
       } finally {
         await close()
       }

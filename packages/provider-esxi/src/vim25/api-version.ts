@@ -17,13 +17,17 @@ export function compareVersions(one: string, other: string): number {
   return 0
 }
 
-/** The version of `urn:vim25` in the list that a host publishes; `undefined` when it is no such list. */
-function offeredIn(text: string): string | undefined {
+const isNumbered = (version: string): boolean => /^\d+(\.\d+)*$/.test(version)
+
+/** The versions of `urn:vim25` in the list that a host publishes, newest first; none when it is no such list. The newest of a host may have no number. */
+function offeredIn(text: string): readonly string[] {
   try {
     const namespace = parseXml(text).children.find((child) => childOf(child, 'name')?.text.trim() === 'urn:vim25')
-    return namespace === undefined ? undefined : childOf(namespace, 'version')?.text.trim()
+    const prior = namespace && childOf(namespace, 'priorVersions')
+    const all = [...(namespace?.children ?? []), ...(prior?.children ?? [])].filter(({ name }) => name === 'version')
+    return all.map((version) => version.text.trim()).filter(isNumbered)
   } catch {
-    return undefined
+    return []
   }
 }
 
@@ -32,8 +36,9 @@ function offeredIn(text: string): string | undefined {
  * @throws PROVIDER_FAILED: this is no vSphere host. UNSUPPORTED: it is too old.
  */
 export function chooseVersion(at: string, { status, text }: { readonly status: number; readonly text: string }): string {
-  const offered = status === 200 ? offeredIn(text) : undefined
-  if (offered === undefined)
+  const offered = (status === 200 ? offeredIn(text) : []).toSorted((one, other) => compareVersions(other, one))
+  const [newest] = offered
+  if (newest === undefined)
     throw new HoldfastError(
       'PROVIDER_FAILED',
       `${at} is no vSphere host: it does not say which versions of the API it knows (HTTP ${status}).`,
@@ -42,7 +47,10 @@ export function chooseVersion(at: string, { status, text }: { readonly status: n
         remedy: 'Give the address of an ESXi host or a vCenter server.',
       },
     )
-  if (compareVersions(offered, oldestVersion) < 0)
-    throw new HoldfastError('UNSUPPORTED', `${at} knows version ${offered} of the API; ${oldestVersion} and newer can be used.`)
-  return compareVersions(offered, newestVersion) < 0 ? offered : newestVersion
+  if (compareVersions(newest, oldestVersion) < 0)
+    throw new HoldfastError('UNSUPPORTED', `${at} knows version ${newest} of the API; ${oldestVersion} and newer can be used.`, {
+      remedy: 'Update the host.',
+    })
+  const known = (version: string): boolean => compareVersions(version, newestVersion) <= 0 && compareVersions(version, oldestVersion) >= 0
+  return offered.find(known) ?? newestVersion
 }

@@ -7,7 +7,11 @@ export interface HostAddress {
   readonly port: number
 }
 
+/** Host and port. */
 export const textOf = ({ host, port }: HostAddress): string => `${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** A host in a message, as it was configured: with its port where that is not the usual one. */
+export const nameOf = (address: HostAddress): string => (address.port === 443 ? address.host : textOf(address))
 
 /** A page of a hundred objects is some hundred kilobytes. */
 const longestAnswer = 64 * 1024 * 1024
@@ -15,7 +19,36 @@ const longestAnswer = 64 * 1024 * 1024
 /** Names of errors of TLS that say: this certificate is not trusted. */
 const isDistrust = (code: string): boolean => /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/.test(code)
 
-/** What a connection that broke means: the certificate is not trusted, or the host does not answer. */
+interface Failure {
+  /** `%` stands for the address. */
+  readonly said: string
+  readonly remedy: string
+}
+
+const unknownName: Failure = {
+  said: 'The name % is not known here',
+  remedy: 'Check how the host is spelt, and that the DNS of this machine knows it. Its address works as well.',
+}
+const noListener: Failure = {
+  said: 'Nothing answers at %: the connection was refused',
+  remedy: 'Check host and port, which is 443 as a rule, and whether the management services of the host run.',
+}
+const noTls: Failure = {
+  said: 'What answers at % does not speak HTTPS',
+  remedy: 'Give the port of HTTPS, which is 443 as a rule.',
+}
+const noWay: Failure = {
+  said: '% does not answer',
+  remedy: 'Check the address, whether the host runs, and that no firewall stands between here and its port.',
+}
+const failures: { readonly [code: string]: Failure } = {
+  ENOTFOUND: unknownName,
+  EAI_AGAIN: unknownName,
+  ECONNREFUSED: noListener,
+  EPROTO: noTls,
+}
+
+/** What a connection that broke means: the certificate is not trusted, or why the host does not answer. */
 export function connectionError(cause: unknown, address: HostAddress, what: string, { signal }: CallOptions): unknown {
   if (signal.aborted) return signal.reason
   if (HoldfastError.isInstance(cause)) return cause
@@ -24,10 +57,12 @@ export function connectionError(cause: unknown, address: HostAddress, what: stri
   if (isDistrust(code))
     return new HoldfastError('ACCESS_DENIED', `The certificate of ${textOf(address)} is not trusted (${code}).`, {
       cause,
-      remedy: 'Look at the certificate on the console of the host, and give its SHA-256 as thumbprint.',
+      remedy: 'Read its SHA-256 with readHostCertificate, compare it with what the console of the host shows, and give it as thumbprint.',
       details,
     })
-  return new HoldfastError('UNREACHABLE', `${textOf(address)} does not answer (${what}, ${code}).`, { cause, details })
+  const { said, remedy } = failures[code] ?? (code.startsWith('ERR_SSL') ? noTls : noWay)
+  const shown = said.replace('%', () => (said === unknownName.said ? address.host : textOf(address)))
+  return new HoldfastError('UNREACHABLE', `${shown} (${what}, ${code}).`, { cause, remedy, details })
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {

@@ -8,10 +8,10 @@ const fault = (type: string, fields: string): string =>
   envelope(
     `<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>The operation failed.</faultstring><detail><${type}Fault xmlns="urn:vim25" xsi:type="${type}">${fields}</${type}Fault></detail></soapenv:Fault>`,
   )
-const called = { method: 'ExportVm', self: { type: 'VirtualMachine', value: '12' } }
+const called = { method: 'ExportVm', self: { type: 'VirtualMachine', value: '12' }, name: 'web', host: 'esx1' }
 
 function errorOf(text: string) {
-  const answer = decodeAnswer('ExportVm', text)
+  const answer = decodeAnswer('ExportVm', text, 'esx1')
   if (!('fault' in answer)) throw new Error('no fault')
   return faultError(answer.fault, called)
 }
@@ -38,8 +38,28 @@ describe('a fault', () => {
   it('names the privilege that is missing and the object', () => {
     const error = errorOf(fault('NoPermission', '<object type="VirtualMachine">12</object><privilegeId>VApp.Export</privilegeId>'))
     expect(error.message).toBe(
-      'ExportVm on VirtualMachine 12: The operation failed. (NoPermission) The account lacks the privilege VApp.Export.',
+      'ExportVm of web (12) failed on esx1: The operation failed. (NoPermission) The account lacks the privilege VApp.Export.',
     )
+  })
+})
+
+describe('the words of a fault', () => {
+  it.each([
+    [
+      'NoPermission',
+      '<missingPrivileges><entity type="Folder">f</entity><privilegeIds>A.One</privilegeIds><privilegeIds>A.Two</privilegeIds></missingPrivileges>',
+      'The account lacks the privileges A.One on Folder f, A.Two on Folder f.',
+    ],
+    ['InvalidPowerState', '<existingState>poweredOn</existingState>', 'The machine is poweredOn.'],
+    ['QuestionPending', '<text>Moved or copied?</text>', 'It asks: Moved or copied?'],
+    [
+      'NoDiskSpace',
+      '<file>[fast] web/web.vmdk</file><datastore>fast</datastore>',
+      'The datastore is fast. The file is [fast] web/web.vmdk.',
+    ],
+    ['FileLocked', '<file>[fast] web/web.vmdk</file>', 'The file is [fast] web/web.vmdk.'],
+  ])('say what the fields of %s say', (type, fields, words) => {
+    expect(errorOf(fault(type, fields)).message).toBe(`ExportVm of web (12) failed on esx1: The operation failed. (${type}) ${words}`)
   })
 })
 
@@ -52,6 +72,6 @@ describe('what is no answer', () => {
     ['an answer without what was asked for', envelope('<ExportVmResponse xmlns="urn:vim25"/>')],
     ['a document type', `<!DOCTYPE a [<!ENTITY b "c">]>${envelope('<ExportVmResponse xmlns="urn:vim25"/>').slice(38)}`],
   ])('%s is refused', (_, text) => {
-    expect(() => decodeAnswer('ExportVm', text)).toThrow(expect.objectContaining({ code: 'PROVIDER_FAILED', retryable: false }))
+    expect(() => decodeAnswer('ExportVm', text, 'esx1')).toThrow(expect.objectContaining({ code: 'PROVIDER_FAILED', retryable: false }))
   })
 })

@@ -29,22 +29,22 @@ export interface SoapFault {
 /** Exactly one of them. */
 export type Answer<Name extends MethodName> = { readonly result: ResultOf<Name> } | { readonly fault: SoapFault }
 
-const notSoap = (why: string, cause?: unknown): HoldfastError =>
-  new HoldfastError('PROVIDER_FAILED', `What answers is no vSphere service: ${why}.`, {
+const notSoap = (host: string, why: string, cause?: unknown): HoldfastError =>
+  new HoldfastError('PROVIDER_FAILED', `What answers at ${host} is no vSphere service: ${why}.`, {
     retryable: false,
     remedy: 'Give the address of an ESXi host or a vCenter server.',
     ...(cause !== undefined && { cause }),
   })
 
-function bodyOf(text: string): XmlElement {
+function bodyOf(text: string, host: string): XmlElement {
   let root: XmlElement
   try {
     root = parseXml(text)
   } catch (cause) {
-    throw notSoap('its answer is no XML', cause)
+    throw notSoap(host, 'its answer is no XML', cause)
   }
   const body = root.name === 'Envelope' ? childOf(root, 'Body')?.children[0] : undefined
-  if (body === undefined) throw notSoap('its answer is no SOAP envelope')
+  if (body === undefined) throw notSoap(host, 'its answer is no SOAP envelope')
   return body
 }
 
@@ -59,16 +59,17 @@ function faultOf(body: XmlElement): SoapFault {
 
 /**
  * Reads the answer to a call.
+ * @param host As errors name it.
  * @throws PROVIDER_FAILED (not retryable): no SOAP, or an answer that does not fit the call.
  */
-export function decodeAnswer<Name extends MethodName>(method: Name, text: string): Answer<Name> {
-  const body = bodyOf(text)
+export function decodeAnswer<Name extends MethodName>(method: Name, text: string, host: string): Answer<Name> {
+  const body = bodyOf(text, host)
   if (body.name === 'Fault') return { fault: faultOf(body) }
-  if (body.name !== `${method}Response`) throw notSoap(`it answers ${method} with ${body.name}`)
+  if (body.name !== `${method}Response`) throw notSoap(host, `it answers ${method} with ${body.name}`)
   const { result }: MethodEntry = methods[method]
   if (result === undefined) return { result: undefined as ResultOf<Name> }
   const { type, list, optional } = fieldOf(result)
   const values = body.children.filter(({ name }) => name === 'returnval').map((element) => decodeValue(type, element, method))
-  if (values.length === 0 && !list && !optional) throw notSoap(`its answer to ${method} is empty`)
+  if (values.length === 0 && !list && !optional) throw notSoap(host, `its answer to ${method} is empty`)
   return { result: (list ? values : values[0]) as ResultOf<Name> }
 }

@@ -1,6 +1,7 @@
 import { type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { type CallOptions, HoldfastError, throwIfAborted } from '@holdfast/core/spec'
 import { Agent, buildConnector } from 'undici'
+import { connectionError, nameOf } from './host-requests.ts'
 
 /** What a host shows of itself before anybody is trusted. */
 export interface HostCertificate {
@@ -29,7 +30,7 @@ function matches(certificate: PeerCertificate, thumbprint: string): boolean {
 function wrongThumbprint(host: string, shown: string | undefined): HoldfastError {
   return new HoldfastError(
     'ACCESS_DENIED',
-    `The certificate of ${host} is another one than the thumbprint says: it has ${shown ?? 'none'}.`,
+    `The certificate of ${host} is another one than the thumbprint says: its SHA-256 is ${shown ?? 'not shown'}.`,
     {
       remedy:
         'If the certificate was renewed, look at the new one on the console of the host and give its SHA-256. Otherwise somebody stands between you and the host.',
@@ -66,7 +67,8 @@ export function createPinnedAgent(thumbprint: string | undefined, { connectMs, a
       connector(options, (error, socket) => {
         if (error !== null) return callback(error, null)
         if (thumbprint === undefined || socket === null || options.protocol !== 'https:') return callback(null, socket as TLSSocket)
-        const refused = refusedCertificate(options.hostname, (socket as TLSSocket).getPeerCertificate(), thumbprint)
+        const at = nameOf({ host: options.hostname, port: Number(options.port) || 443 })
+        const refused = refusedCertificate(at, (socket as TLSSocket).getPeerCertificate(), thumbprint)
         if (refused === undefined) return callback(null, socket as TLSSocket)
         socket.destroy()
         return callback(refused, null)
@@ -99,7 +101,7 @@ export function readHostCertificate(host: string, port: number, { signal }: Call
     })
     socket.once('error', (cause) => {
       end()
-      reject(new HoldfastError('UNREACHABLE', `${host}:${port} shows no certificate.`, { cause }))
+      reject(connectionError(cause, { host, port }, 'reading its certificate', { signal }))
     })
   })
 }

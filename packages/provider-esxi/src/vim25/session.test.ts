@@ -1,6 +1,7 @@
 import { systemClock } from '@holdfast/core/spec'
-import { startEsxiSimulator } from '@holdfast/testkit'
+import { type EsxiSimulator, fakeClock, startEsxiSimulator } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
+import { until } from '../../test/support/export-host.ts'
 import { call, clientOf, connected, never } from '../../test/support/simulated-host.ts'
 import { retrieveAll, retrieveOne } from './retrieve.ts'
 import { openSession } from './session.ts'
@@ -47,6 +48,61 @@ describe('a session', () => {
     expect(all.map(({ values }) => values.name)).toEqual(Array(5).fill('web'))
     expect(host.simulator.calls.filter((name) => name === 'Login')).toHaveLength(2)
     expect([host.session.generation, host.simulator.sessions()]).toEqual([2, 1])
+  })
+
+  const account = { user: 'root', password: 'simulated' }
+
+  const logins = ({ calls }: EsxiSimulator) => calls.filter((name) => name === 'Login').length
+
+  it('29: that is closed while it is opened again is ended on the host', async () => {
+    await using host = await connected({ machines })
+    host.simulator.endSessions()
+    host.simulator.sessionSettings.loginAnswerMs = 50
+    const asked = host.session.call('CurrentTime', { type: 'ServiceInstance', value: 'ServiceInstance' }, {}, call).catch((error) => error)
+    await until('it logs in again', () => logins(host.simulator) === 2)
+    await host.session[Symbol.asyncDispose]()
+    expect(await asked).toMatchObject({ code: 'ABORTED' })
+    expect([logins(host.simulator), host.simulator.sessions()]).toEqual([2, 0])
+  })
+
+  it('29: whose opening is aborted is ended on the host', async () => {
+    await using simulator = await startEsxiSimulator({ machines })
+    await using client = await clientOf(simulator)
+    simulator.sessionSettings.loginAnswerMs = 50
+    const stop = new AbortController()
+    const opening = openSession(client, account, { clock: systemClock, signal: stop.signal }).catch((error) => error)
+    await until('it logs in', () => logins(simulator) === 1)
+    stop.abort(new Error('enough'))
+    expect(await opening).toMatchObject({ message: 'enough' })
+    expect(simulator.sessions()).toBe(0)
+  })
+
+  it('29: is not opened again once it is closed', async () => {
+    await using host = await connected({ machines })
+    host.simulator.endSessions()
+    const asked = host.session.call('CurrentTime', { type: 'ServiceInstance', value: 'ServiceInstance' }, {}, call).catch((error) => error)
+    await host.session[Symbol.asyncDispose]()
+    await asked
+    expect(host.simulator.sessions()).toBe(0)
+  })
+
+  it('4: of which nothing is heard for half an hour is ended by the host; a living one asks for the time before', async () => {
+    const clock = fakeClock()
+    await using simulator = await startEsxiSimulator({ clock })
+    await using client = await clientOf(simulator)
+    await using deadClient = await clientOf(simulator)
+    await using session = await openSession(client, account, { clock, signal: never })
+    await using _dead = await openSession(deadClient, account, { clock, signal: never, keepAliveMs: 10 * 86_400_000 })
+    expect(simulator.sessions()).toBe(2)
+    const sleepers = clock.sleepers
+    for (let asked = 1; asked <= 7; asked += 1) {
+      await clock.advance(300_000)
+      const answered = () => simulator.calls.filter((name) => name === 'CurrentTime').length === asked && clock.sleepers === sleepers
+      await until('it has asked for the time', answered)
+    }
+    expect([simulator.sessions(), session.generation]).toEqual([1, 1])
+    await session.call('CurrentTime', { type: 'ServiceInstance', value: 'ServiceInstance' }, {}, call)
+    expect(session.generation).toBe(1)
   })
 
   it('4: which the host has ended fails a call that changes something, so that whoever made it looks again', async () => {

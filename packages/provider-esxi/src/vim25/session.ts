@@ -1,5 +1,6 @@
 import { type CallOptions, type Clock, HoldfastError, throwIfAborted, withDeadline } from '@holdfast/core/spec'
 import { isFault } from './faults.ts'
+import { nameOf } from './host-requests.ts'
 import { methods } from './methods.ts'
 import type { MethodEntry } from './schema/schema-entry.ts'
 import type { SoapCall, SoapClient } from './soap-client.ts'
@@ -64,11 +65,13 @@ function createLogin(
   let generation = 0
   let under: Promise<void> | undefined
   let refused: { readonly error: unknown; readonly at: number } | undefined
+  const givenUp = new AbortController()
   const logIn = async (): Promise<void> => {
+    throwIfAborted(signal)
     if (refused !== undefined && clock.monotonic() - refused.at < lockMs) throw refused.error
     client.forgetSession()
     await client
-      .call('Login', manager, { userName: user, password }, { signal, name: `${client.address.host} as ${user}` })
+      .call('Login', manager, { userName: user, password }, { signal: givenUp.signal, name: `the user ${user}` })
       .catch((error: unknown) => {
         if (isFault(error, 'InvalidLogin')) refused = { error, at: clock.monotonic() }
         throw error
@@ -84,6 +87,11 @@ function createLogin(
         under = undefined
       })
       await unlessAborted(under, options)
+    },
+    /** Waits for a login that is under way: only who waits is told which session the host has opened. An abort gives it up. */
+    async settled(options: CallOptions): Promise<void> {
+      options.signal.addEventListener('abort', () => givenUp.abort(options.signal.reason), { once: true })
+      await under?.catch(() => {})
     },
   }
 }
@@ -105,13 +113,26 @@ export async function openSession(client: SoapClient, account: Account, options:
   const { clock, keepAliveMs = 300_000, signal } = options
   const content = await client.call('RetrieveServiceContent', serviceInstance, {}, { signal })
   const { sessionManager } = content
-  if (sessionManager === undefined) throw new HoldfastError('PROVIDER_FAILED', 'The host has no session manager.', { retryable: false })
+  if (sessionManager === undefined)
+    throw new HoldfastError('PROVIDER_FAILED', `${nameOf(client.address)} has no session manager.`, { retryable: false })
   const closed = new AbortController()
   const login = createLogin(client, sessionManager, account, { clock, signal: closed.signal })
-  await login.again(0, { signal })
+  const refuseClosed = (method: string): void => {
+    if (closed.signal.aborted) throw new HoldfastError('ABORTED', `${method} was called on a session that is closed.`, { retryable: false })
+  }
+  const end = async (): Promise<void> => {
+    closed.abort(new HoldfastError('ABORTED', 'The session is closed.', { retryable: false }))
+    await tidily(clock, 'Login', login.settled)
+    if (login.generation() > 0) await tidily(clock, 'Logout', (inner) => client.call('Logout', sessionManager, {}, inner))
+    client.forgetSession()
+  }
+  await login.again(0, { signal }).catch(async (error: unknown) => {
+    await end()
+    throw error
+  })
   let lastCall = clock.monotonic()
   const call: SoapCall = async (method, self, parameters, given) => {
-    if (closed.signal.aborted) throw new HoldfastError('ABORTED', `${method} was called on a session that is closed.`, { retryable: false })
+    refuseClosed(method)
     const generation = login.generation()
     lastCall = clock.monotonic()
     try {
@@ -119,6 +140,7 @@ export async function openSession(client: SoapClient, account: Account, options:
     } catch (error) {
       if (!isFault(error, 'NotAuthenticated')) throw error
       await login.again(generation, given)
+      refuseClosed(method)
       const { reads }: MethodEntry = methods[method]
       if (reads !== true) throw error
       return client.call(method, self, parameters, given)
@@ -136,10 +158,7 @@ export async function openSession(client: SoapClient, account: Account, options:
     call,
     async [Symbol.asyncDispose]() {
       if (closed.signal.aborted) return
-      closed.abort()
-      await alive
-      await tidily(clock, 'Logout', (inner) => client.call('Logout', sessionManager, {}, inner))
-      client.forgetSession()
+      await Promise.all([end(), alive])
     },
   }
 }

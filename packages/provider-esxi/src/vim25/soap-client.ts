@@ -2,7 +2,7 @@ import { type CallOptions, HoldfastError } from '@holdfast/core/spec'
 import type { Agent } from 'undici'
 import { chooseVersion } from './api-version.ts'
 import { faultError } from './faults.ts'
-import { createHostRequests, type HostAddress, textOf } from './host-requests.ts'
+import { createHostRequests, type HostAddress, nameOf, textOf } from './host-requests.ts'
 import { decodeAnswer, encodeRequest } from './message.ts'
 import type { MethodName, ParametersOf, ResultOf, SelfOf } from './methods.ts'
 import type { MoRef } from './values.ts'
@@ -60,8 +60,8 @@ export function createSoapClient(address: HostAddress, dispatcher: Agent): SoapC
           retryable: status > 500,
           details: { method, status },
         })
-      const answer = decodeAnswer(method, text)
-      if ('fault' in answer) throw faultError(answer.fault, { method, self, ...(name !== undefined && { name }) })
+      const answer = decodeAnswer(method, text, nameOf(address))
+      if ('fault' in answer) throw faultError(answer.fault, { method, self, ...(name !== undefined && { name }), host: nameOf(address) })
       return answer.result
     },
     sessionCookie: (to) => (textOf(to) === textOf(address) ? requests.sessionCookie() : undefined),

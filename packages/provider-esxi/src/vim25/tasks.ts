@@ -1,5 +1,6 @@
 import { type CallOptions, HoldfastError } from '@holdfast/core/spec'
 import { type Called, faultError } from './faults.ts'
+import { nameOf } from './host-requests.ts'
 import type { Session } from './session.ts'
 import type { Updates } from './updates.ts'
 import type { Data, MoRef } from './values.ts'
@@ -15,7 +16,7 @@ export interface TaskWait extends CallOptions {
 }
 
 /** Whether it has ended is said by the host alone: the removal of a snapshot takes hours, so there is no limit of time. */
-function endOf(info: Data<'TaskInfo'>, { called, onProgress }: TaskWait): { readonly result: unknown } | undefined {
+function endOf(info: Data<'TaskInfo'>, { called, onProgress }: TaskWait, host: string): { readonly result: unknown } | undefined {
   if (info.state === 'success') return { result: info.result }
   if (info.state !== 'error') {
     if (info.progress !== undefined) onProgress?.(info.progress)
@@ -27,7 +28,7 @@ function endOf(info: Data<'TaskInfo'>, { called, onProgress }: TaskWait): { read
       message: error?.localizedMessage ?? 'the task failed',
       ...(error !== undefined && { type: error.fault.$type ?? 'MethodFault', fault: error.fault }),
     },
-    called,
+    { ...called, host },
   )
 }
 
@@ -38,11 +39,12 @@ function endOf(info: Data<'TaskInfo'>, { called, onProgress }: TaskWait): { read
  */
 export async function taskResult(session: Session, updates: Updates, task: MoRef<'Task'>, wait: TaskWait): Promise<unknown> {
   const { signal } = wait
+  const host = nameOf(session.client.address)
   try {
     const end = await updates.until(
       task,
       ['info'],
-      ({ info }) => (info === undefined ? undefined : endOf(info as Data<'TaskInfo'>, wait)),
+      ({ info }) => (info === undefined ? undefined : endOf(info as Data<'TaskInfo'>, wait, host)),
       { signal },
     )
     return end.result

@@ -1,7 +1,6 @@
-import type { Intent, Provider } from '@holdfast/core/spec'
+import type { Provider } from '@holdfast/core/spec'
 import type { Connection } from '../../src/connection.ts'
-import { type RemoveMachine, removeMachineKind, undoRestore } from '../../src/restore/undo-restore.ts'
-import { undoSnapshot } from '../../src/snapshots/undo-snapshot.ts'
+import { undoIntent } from '../../src/undo.ts'
 
 const unused = (): never => {
   throw new Error('this test undoes only')
@@ -16,10 +15,7 @@ export function undoOn(connection: Connection): Provider {
     workloads: unused,
     backup: unused,
     restore: unused,
-    undo: (intent: Intent, options) =>
-      intent.kind === removeMachineKind
-        ? undoRestore(connection, intent.mark, intent.data as unknown as RemoveMachine, options)
-        : undoSnapshot(connection, intent, options),
+    undo: (intent, options) => undoIntent(connection, intent, options),
     async [Symbol.asyncDispose]() {},
   }
 }

@@ -12,6 +12,7 @@ import { addManagers, type HostFactOptions } from './simulated-host-facts.ts'
 import { createLeases, type SimulatedLeases } from './simulated-leases.ts'
 import { createMachine, type MachineOptions, type SimulatedMachine } from './simulated-machine.ts'
 import { createSimulatedPlaces, type PlaceOptions, type SimulatedPlaces } from './simulated-places.ts'
+import { type SessionSettings, sessionsOf } from './simulated-sessions.ts'
 import { startTransferHost } from './simulated-transfer-host.ts'
 import { answerTransfer } from './simulated-transfers.ts'
 import { createWorld } from './simulated-world.ts'
@@ -28,6 +29,8 @@ export interface EsxiSimulatorOptions extends PlaceOptions, HostFactOptions {
   /** How it writes prefixes. Default as real hosts do. */
   readonly prefixes?: PrefixStyle
   readonly machines?: readonly MachineOptions[]
+  /** A new machine gets the reference of one that has gone, as hosts that stand alone do. Default false. */
+  readonly reusesReferences?: boolean
   /** For its waits. Default: that of the system. */
   readonly clock?: Clock
 }
@@ -46,6 +49,8 @@ export interface EsxiSimulator extends AsyncDisposable {
   readonly calls: readonly string[]
   /** Sessions that are open. */
   sessions(): number
+  /** When a session ends by itself. */
+  readonly sessionSettings: SessionSettings
   /** Ends all sessions, and what belongs to them, as a host does after a time without calls. */
   endSessions(): void
   /** The next calls of a method fail. */
@@ -101,7 +106,7 @@ function serve(host: Host, style: PrefixStyle, calls: string[], certificate: { k
 /** Starts it on a free port. */
 export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Promise<EsxiSimulator> {
   const style = options.prefixes ?? { xsi: 'xsi', xsd: 'xsd' }
-  const world = createWorld(options.clock ?? systemClock)
+  const world = createWorld(options.clock ?? systemClock, options.reusesReferences)
   let certificate = createSelfSignedCertificate()
   const calls: string[] = []
   const places = createSimulatedPlaces(world, options, options.kind ?? 'esxi')
@@ -118,6 +123,7 @@ export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Pr
     user: options.user ?? 'root',
     password: options.password ?? 'simulated',
     sessions: new Map(),
+    sessionSettings: { idleSeconds: 1800, loginAnswerMs: 0 },
     refusals: [],
   }
   addManagers(world, options, host.sessions)
@@ -136,11 +142,7 @@ export async function startEsxiSimulator(options: EsxiSimulatorOptions = {}): Pr
     },
     closeConnections: () => server.closeAllConnections(),
     calls,
-    sessions: () => host.sessions.size,
-    endSessions() {
-      for (const { ended } of host.sessions.values()) ended.abort()
-      host.sessions.clear()
-    },
+    ...sessionsOf(host),
     refuse(method, fault, times = 1) {
       for (let count = 0; count < times; count += 1) host.refusals.push({ method, fault })
     },

@@ -6,8 +6,12 @@ import { ovfCalls } from './calls/ovf-calls.ts'
 import { propertyCalls } from './calls/property-calls.ts'
 import { login, sessionCalls } from './calls/session-calls.ts'
 import { snapshotCalls } from './calls/snapshot-calls.ts'
+import { trackingCalls } from './calls/tracking-calls.ts'
+import { refusedByLicence } from './free-licence.ts'
 import { heldByLease } from './simulated-leases.ts'
 import { serviceContent } from './simulated-machine.ts'
+import { refusedByPrivilege } from './simulated-privileges.ts'
+import { endIdleSessions, inSession } from './simulated-sessions.ts'
 import { element, field, reference, typedValues } from './soap-answer.ts'
 
 const handlers: { readonly [method: string]: Handler } = {
@@ -17,6 +21,7 @@ const handlers: { readonly [method: string]: Handler } = {
   ...leaseCalls,
   ...ovfCalls,
   ...changeCalls,
+  ...trackingCalls,
   ...hostCalls,
 }
 
@@ -27,6 +32,7 @@ export async function answerCall(host: Host, call: Call): Promise<Given | Refusa
   if (scripted !== undefined) return { refused: scripted.fault }
   if (call.method === 'RetrieveServiceContent') return returned(element('returnval', serviceContent(typedValues(host.style), host)))
   if (call.method === 'Login') return login(host, call)
+  endIdleSessions(host)
   const session = host.sessions.get(call.session ?? '')
   if (session === undefined)
     return refused(
@@ -41,6 +47,6 @@ export async function answerCall(host: Host, call: Call): Promise<Given | Refusa
       `The method ${call.method} is not known.`,
       `${reference('receiver', call.self.type, call.self.value)}${field('method', call.method)}`,
     )
-  const held = heldByLease(host, call)
-  return held === undefined ? handler(host, call, session) : { refused: held }
+  const no = refusedByLicence(host, call) ?? refusedByPrivilege(host, call) ?? heldByLease(host, call)
+  return no === undefined ? inSession(host, session, () => handler(host, call, session)) : { refused: no }
 }

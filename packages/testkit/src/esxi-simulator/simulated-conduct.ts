@@ -39,6 +39,8 @@ export interface SimulatedConduct {
   startsAgain: boolean
   /** A change of its settings is taken, and has no effect. */
   ignoresChanges: boolean
+  /** Another instance UUID is taken, and has no effect. */
+  keepsInstanceUuid: boolean
 }
 
 /** As hosts ask after the files of a machine were moved or copied: what the answer `2` means is in its label. */
@@ -68,6 +70,7 @@ export const createConduct = (given: Partial<SimulatedConduct> = {}): SimulatedC
   autoStart: false,
   startsAgain: false,
   ignoresChanges: false,
+  keepsInstanceUuid: false,
   ...given,
 })
 

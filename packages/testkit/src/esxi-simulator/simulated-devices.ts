@@ -1,4 +1,5 @@
 import { contentOf, type DiskOptions, exampleContent, type SimulatedDisk } from './simulated-disk.ts'
+import { createTracking } from './simulated-tracking.ts'
 
 /** A network card. Everything has a default. */
 export interface CardOptions {
@@ -125,6 +126,7 @@ export function addDisk(hardware: SimulatedHardware, home: MachineHome, options:
     fileName: `[${datastore}] ${home.name}/${home.name}${index === 0 ? '' : `_${index}`}.vmdk`,
     parents: [],
     changeId: undefined,
+    tracking: createTracking(`${home.uuid}/${index}`),
     content: content === undefined ? exampleContent(`${home.uuid}/${index}`) : content instanceof Uint8Array ? contentOf(content) : content,
   }
   hardware.disks.push(disk)

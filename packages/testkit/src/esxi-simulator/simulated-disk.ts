@@ -1,6 +1,7 @@
 import type { MappedBlocks } from '@holdfast/core/spec'
 import { memoryMappedBlocks } from '../memory-blocks.ts'
 import { seededRandom } from '../random.ts'
+import type { SimulatedTracking } from './simulated-tracking.ts'
 
 /** What is on a disk. A write replaces it as a whole, so that whoever holds one, as a snapshot does, holds it frozen. */
 export interface DiskContent {
@@ -60,7 +61,9 @@ export interface SimulatedDisk {
   fileName: string
   /** Files that hold what has not changed since snapshots, newest first. */
   parents: readonly string[]
+  /** Of the last snapshot; undefined: its changes are not tracked. */
   changeId: string | undefined
+  readonly tracking: SimulatedTracking
   content: DiskContent
 }
 

@@ -143,9 +143,9 @@ function ofDisks(machine: SimulatedMachine, wanted: string, objects: boolean): D
 /** A file of a machine: its settings, its NVRAM, descriptors and extents of its disks and of those that snapshots hold. */
 export function fileOf(machines: readonly SimulatedMachine[], datastore: SimulatedDatastore, path: string): DatastoreFile | undefined {
   for (const machine of machines) {
-    const { name, settings } = machine
-    if (path === `${name}/${name}.vmx`) return inMemory(Buffer.from(`.encoding = "UTF-8"\ndisplayName = "${name}"\n`))
-    if (path === `${name}/${name}.nvram`) return inMemory(settings.nvram)
+    const { name, folder, settings } = machine
+    if (path === `${folder}/${folder}.vmx`) return inMemory(Buffer.from(`.encoding = "UTF-8"\ndisplayName = "${name}"\n`))
+    if (path === `${folder}/${folder}.nvram`) return inMemory(settings.nvram)
     const found = ofDisks(machine, `[${datastore.name}] ${path}`, holdsObjects(datastore))
     if (found !== undefined) return found
   }

@@ -1,6 +1,7 @@
 import type { Host, SimulatedSession } from './calls/call.ts'
 import type { CardOptions } from './simulated-devices.ts'
 import type { DiskOptions } from './simulated-disk.ts'
+import { newUuid } from './simulated-identity.ts'
 import { createLease, type LeaseDevice, type SimulatedLease } from './simulated-lease.ts'
 import { createMachine, type SimulatedMachine } from './simulated-machine.ts'
 import { diskSink, fileSink, receiveUpload, type UploadSink } from './simulated-uploads.ts'
@@ -90,9 +91,6 @@ function isoIn(config: RequestElement): string | undefined {
   return drive && textAt(childOf(drive, 'backing'), 'fileName')
 }
 
-/** What hosts make by chance, made by counting. */
-const newUuid = ({ world }: Host): string => `564dffff-0000-4000-8000-${world.next('').slice(1).padStart(12, '0')}`
-
 function machineIn(host: Host, config: RequestElement, disks: readonly PlannedDisk[]): SimulatedMachine {
   const name = textAt(config, 'name') ?? ''
   const uuid = textAt(config, 'uuid')
@@ -156,21 +154,19 @@ function devicesOf(host: Host, machine: SimulatedMachine, name: string, disks: r
 }
 
 /** Makes a machine that is there at once, and stays only if its lease is completed. */
-export function startImport(host: Host, session: SimulatedSession, spec: RequestElement): SimulatedLease {
+export function startImport(host: Host, session: SimulatedSession, spec: RequestElement, onHost: boolean): SimulatedLease {
   const config = childOf(spec, 'configSpec') as RequestElement
   const name = textAt(config, 'name') ?? ''
   const disks = disksIn(config)
   const machine = machineIn(host, config, disks)
   const taken = host.machines.find((one) => one.name === machine.name)
   host.machines.push(machine)
-  const initialize = (): SimulatedFault | undefined =>
-    taken === undefined
-      ? undefined
-      : {
-          fault: 'DuplicateName',
-          message: `The name '${name}' already exists.`,
-          fields: field('name', name) + reference('object', 'VirtualMachine', taken.value),
-        }
+  const initialize = (): SimulatedFault | undefined => {
+    if (!onHost && !host.places.choosesHosts) return { fault: 'NotSupported', message: 'The operation is not supported on the object.' }
+    if (taken === undefined) return undefined
+    const fields = field('name', name) + reference('object', 'VirtualMachine', taken.value)
+    return { fault: 'DuplicateName', message: `The name '${name}' already exists.`, fields }
+  }
   return createLease(host, session, {
     entity: machine,
     devices: devicesOf(host, machine, name, disks),

@@ -38,6 +38,8 @@ export interface SimulatedSnapshot {
 /** A machine of a simulated host; a test may change its power state. */
 export interface SimulatedMachine extends SimulatedObject {
   name: string
+  /** Where its files are: named as it was when it was made, which a rename does not change. */
+  readonly folder: string
   powerState: PowerState
   readonly settings: SimulatedSettings
   /** What it is made of now. A snapshot holds a frozen copy. */
@@ -67,8 +69,8 @@ function snapshotInfo({ value, snapshots, currentSnapshot }: SimulatedMachine, v
   return values.data('VirtualMachineSnapshotInfo', `${current}${snapshots.map((one) => treeOf('rootSnapshotList', value, one)).join('')}`)
 }
 
-const fileOf = ({ name }: SimulatedMachine, values: TypedValues) => ({
-  'summary.config.vmPathName': values.text(`[datastore1] ${name}/${name}.vmx`),
+const fileOf = ({ folder }: SimulatedMachine, values: TypedValues) => ({
+  'summary.config.vmPathName': values.text(`[datastore1] ${folder}/${folder}.vmx`),
 })
 
 export function createMachine(world: SimulatedWorld, places: SimulatedPlaces, options: MachineOptions): SimulatedMachine {
@@ -81,8 +83,9 @@ export function createMachine(world: SimulatedWorld, places: SimulatedPlaces, op
   }
   const machine: SimulatedMachine = {
     type: 'VirtualMachine',
-    value: world.next('vm'),
+    value: world.nextMachine(),
     name,
+    folder: name,
     powerState,
     settings: createSettings(uuid, options),
     hardware: createHardware(home, options),
@@ -98,9 +101,9 @@ export function createMachine(world: SimulatedWorld, places: SimulatedPlaces, op
       if (inaccessible) return always
       return {
         ...always,
-        ...settingsProperties(machine.name, machine.settings, machine.hardware, places, values),
+        ...settingsProperties(machine.folder, machine.settings, machine.hardware, places, values),
         ...fileOf(machine, values),
-        ...layoutProperties(machine.name, machine.settings.nvram.length, machine.hardware, places, values),
+        ...layoutProperties(machine.folder, machine.settings.nvram.length, machine.hardware, places, values),
         'runtime.powerState': values.enumeration('VirtualMachinePowerState', machine.powerState),
         snapshot: snapshotInfo(machine, values),
         ...conductProperties(world, machine.value, machine.conduct, machine.powerState === 'poweredOn', values),
@@ -116,9 +119,28 @@ export function allSnapshots(snapshots: readonly SimulatedSnapshot[]): readonly 
   return snapshots.flatMap((snapshot) => [snapshot, ...allSnapshots(snapshot.children)])
 }
 
+/** Tracking begins with the first snapshot of a machine that has none, and each one is a moment of it. No snapshot holds an independent disk. */
+function trackMoment({ hardware, settings, snapshots }: SimulatedMachine): void {
+  for (const disk of hardware.disks) {
+    if (disk.mode.startsWith('independent') || !settings.changeTracking) continue
+    if (snapshots.length === 0) disk.tracking.active = true
+    if (disk.tracking.active) disk.changeId = disk.tracking.mark(disk.content)
+  }
+}
+
+/** Whatever was tracked is forgotten. */
+export function endTracking({ hardware }: SimulatedMachine): void {
+  for (const disk of hardware.disks) {
+    disk.tracking.reset()
+    disk.tracking.active = false
+    disk.changeId = undefined
+  }
+}
+
 /** Puts a new snapshot below the current one, and makes it the current one. */
 export function takeSnapshot(machine: SimulatedMachine, snapshot: Omit<SimulatedSnapshot, 'hardware'>): void {
   const current = allSnapshots(machine.snapshots).find(({ value }) => value === machine.currentSnapshot)
+  trackMoment(machine)
   ;(current?.children ?? machine.snapshots).push({ ...snapshot, hardware: frozen(machine.hardware) })
   machine.currentSnapshot = snapshot.value
   beginDeltas(machine)
@@ -161,6 +183,7 @@ export const serviceContent = (values: TypedValues, { apiType }: { readonly apiT
       reference('sessionManager', 'SessionManager', 'sessions'),
       reference('authorizationManager', 'AuthorizationManager', 'authorizations'),
       reference('licenseManager', 'LicenseManager', 'licences'),
+      reference('searchIndex', 'SearchIndex', 'search'),
       reference('fileManager', 'FileManager', 'files'),
       reference('ovfManager', 'OvfManager', 'ovf'),
     ].join(''),

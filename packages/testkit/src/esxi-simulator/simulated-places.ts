@@ -41,6 +41,8 @@ export interface PlaceOptions {
   readonly networks?: readonly NetworkOptions[]
   /** Default: one, of a vCenter two. */
   readonly hosts?: readonly HostSystemOptions[]
+  /** The cluster of a vCenter chooses by itself which host a new machine goes to. Default true. */
+  readonly choosesHosts?: boolean
 }
 
 /** A datastore; a test may change what is free. */
@@ -75,6 +77,8 @@ export interface SimulatedPlaces {
   readonly computeResource: SimulatedPlace
   readonly resourcePool: SimulatedPlace
   readonly hosts: readonly SimulatedPlace[]
+  /** Nobody has to name the host that a new machine goes to. */
+  readonly choosesHosts: boolean
   readonly datastores: SimulatedDatastore[]
   readonly networks: SimulatedNetwork[]
 }
@@ -190,9 +194,18 @@ function createHosts(
   )
 }
 
+/** What may lie in a folder besides folders, by the names of those that every datacenter has; all others are of machines. */
+const childTypes: { readonly [name: string]: string } = {
+  'ha-folder-root': 'Datacenter',
+  Datacenters: 'Datacenter',
+  Sites: 'Datacenter',
+  datastore: 'Datastore',
+  host: 'ComputeResource',
+}
+
 function createFolder(world: SimulatedWorld, value: string, name: string, parent?: SimulatedPlace): SimulatedPlace {
   const more: Properties = (values) => ({
-    childType: values.data('ArrayOfString', '<string>Folder</string><string>VirtualMachine</string>'),
+    childType: values.data('ArrayOfString', `<string>Folder</string>${field('string', childTypes[name] ?? 'VirtualMachine')}`),
   })
   return createPlace(world, { type: 'Folder', value, name, more, ...(parent && { parent }) })
 }
@@ -247,6 +260,7 @@ export function createSimulatedPlaces(world: SimulatedWorld, options: PlaceOptio
       more: (values) => ({ owner: values.reference(computeResource.type, computeResource.value) }),
     }),
     hosts,
+    choosesHosts: hosts.length === 1 || (options.choosesHosts ?? true),
     datastores,
     networks,
   }

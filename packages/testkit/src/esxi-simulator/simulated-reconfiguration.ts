@@ -1,5 +1,6 @@
 import type { Host } from './calls/call.ts'
-import type { SimulatedMachine } from './simulated-machine.ts'
+import { instanceUuidFor } from './simulated-identity.ts'
+import { endTracking, type SimulatedMachine } from './simulated-machine.ts'
 import { field, reference, type SimulatedFault } from './soap-answer.ts'
 import { type RequestElement, textAt } from './soap-request.ts'
 
@@ -84,14 +85,12 @@ function changeSettings(machine: SimulatedMachine, spec: RequestElement): void {
   told('uuid', (text) => {
     settings.uuid = text
   })
-  told('instanceUuid', (text) => {
-    settings.instanceUuid = text
-  })
   told('guestId', (text) => {
     settings.guestId = text
   })
   told('changeTrackingEnabled', (text) => {
     settings.changeTracking = text === 'true'
+    if (!settings.changeTracking) endTracking(machine)
   })
   for (const option of spec.children.filter(({ name }) => name === 'extraConfig')) {
     const key = textAt(option, 'key')
@@ -105,10 +104,17 @@ export function reconfigure(host: Host, machine: SimulatedMachine, spec: Request
     return { fault: 'InvalidRequest', message: 'The fields of VirtualMachineConfigSpec are not those of the schema, or not in its order.' }
   const clash = sameName(host, machine, nameGiven(textAt(spec, 'name') ?? machine.name))
   if (clash !== undefined) return clash
+  const asked = textAt(spec, 'instanceUuid')
+  const instance = asked === undefined ? undefined : instanceUuidFor(host, machine, asked)
+  if (typeof instance === 'object') return instance
   for (const change of spec.children.filter(({ name }) => name === 'deviceChange')) {
     const fault = changeCard(machine, change)
     if (fault !== undefined) return fault
   }
+  if (textAt(spec, 'changeTrackingEnabled') === 'true' && machine.settings.hardwareVersion < 7)
+    return { fault: 'NotSupported', message: 'The operation is not supported on the object.' }
   changeSettings(machine, spec)
+  const { ignoresChanges, keepsInstanceUuid } = machine.conduct
+  if (instance !== undefined && !ignoresChanges && !keepsInstanceUuid) machine.settings.instanceUuid = instance
   return undefined
 }

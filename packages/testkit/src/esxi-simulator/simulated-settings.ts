@@ -26,6 +26,8 @@ export interface SettingsOptions {
   readonly template?: boolean
   /** Its files are encrypted. Default false. */
   readonly encrypted?: boolean
+  /** Version of its hardware. Default 19. */
+  readonly hardwareVersion?: number
   /** Changes of its disks are tracked. Default false. */
   readonly changeTracking?: boolean
   /** Keys of the disks that the firmware tries, in order. Default: it has no list. */
@@ -47,6 +49,7 @@ export interface SimulatedSettings {
   memory: number
   template: boolean
   encrypted: boolean
+  readonly hardwareVersion: number
   changeTracking: boolean
   bootOrder: readonly number[]
   readonly extraConfig: Map<string, string>
@@ -67,6 +70,7 @@ export function createSettings(uuid: string, options: SettingsOptions): Simulate
     memory: given.memory ?? 1024,
     template: given.template ?? false,
     encrypted: given.encrypted ?? false,
+    hardwareVersion: given.hardwareVersion ?? 19,
     changeTracking: given.changeTracking ?? false,
     bootOrder: given.bootOrder ?? [],
     extraConfig: new Map(),
@@ -133,7 +137,7 @@ export function settingsProperties(
     'config.uuid': values.text(settings.uuid),
     'config.instanceUuid': settings.instanceUuid === undefined ? undefined : values.text(settings.instanceUuid),
     'config.template': values.truth(settings.template),
-    'config.version': values.text('vmx-19'),
+    'config.version': values.text(`vmx-${String(settings.hardwareVersion).padStart(2, '0')}`),
     'config.guestId': values.text(settings.guestId),
     'config.firmware': values.text(settings.firmware),
     'config.bootOptions': bootOptions(settings, values),
@@ -145,7 +149,7 @@ export function settingsProperties(
     'config.hardware.numCoresPerSocket': values.int(settings.coresPerSocket),
     'config.hardware.memoryMB': values.int(settings.memory),
     'config.hardware.device': deviceList(hardware, values, places),
-    'capability.changeTrackingSupported': values.truth(true),
+    'capability.changeTrackingSupported': values.truth(settings.hardwareVersion >= 7),
     'storage.perDatastoreUsage': usage(hardware, places, values),
     datastore: references(used, values),
     network: references(plugged, values),

@@ -22,15 +22,23 @@ export interface SimulatedWorld {
   watch(look: () => void): () => void
   /** A value for a new object, which is never used again. */
   next(prefix: string): string
+  /** A value for a new machine. */
+  nextMachine(): string
 }
 
-export function createWorld(clock: Clock): SimulatedWorld {
+/** @param usesAgain A machine gets the lowest value that no other has now. */
+export function createWorld(clock: Clock, usesAgain = false): SimulatedWorld {
   const objects: SimulatedObject[] = []
   const watchers = new Set<() => void>()
   const changed = () => {
     for (const look of [...watchers]) look()
   }
   let count = 0
+  const next = (prefix: string) => {
+    count += 1
+    return `${prefix}-${count}`
+  }
+  const isTaken = (value: string) => objects.some((object) => object.type === 'VirtualMachine' && object.value === value)
   return {
     clock,
     objects: () => objects,
@@ -48,9 +56,12 @@ export function createWorld(clock: Clock): SimulatedWorld {
       watchers.add(look)
       return () => watchers.delete(look)
     },
-    next(prefix) {
-      count += 1
-      return `${prefix}-${count}`
+    next,
+    nextMachine() {
+      if (!usesAgain) return next('vm')
+      let value = 1
+      while (isTaken(`vm-${value}`)) value += 1
+      return `vm-${value}`
     },
   }
 }

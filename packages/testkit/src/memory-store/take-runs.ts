@@ -6,6 +6,7 @@ interface Worker {
   readonly id: string
   readonly offers: readonly string[]
   readonly only?: readonly string[]
+  readonly holds?: readonly string[]
 }
 
 const rankOf = ({ dueAt, priority }: Run): number => dueAt - priority * priorityHeadStartMs
@@ -39,7 +40,8 @@ export function chooseRuns(context: StoreContext, worker: Worker, limit: number)
   const offers = new Set(worker.offers)
   const suits = (run: Run): boolean => (only === undefined || only.has(run.id)) && run.needs.every((need) => offers.has(need))
   const running = active.filter((run) => run.state === 'running')
-  const chosen = running.filter((run) => (run.leaseUntil ?? 0) <= now && suits(run)).slice(0, Math.max(0, limit))
+  const isHeld = ({ id }: Run): boolean => worker.holds?.includes(id) === true
+  const chosen = running.filter((run) => (run.leaseUntil ?? 0) <= now && suits(run) && !isHeld(run)).slice(0, Math.max(0, limit))
   const resources = openResources(running)
   for (const run of active.filter((one) => one.state === 'queued' && one.notBefore <= now).sort(byRank)) {
     if (chosen.length >= limit) break

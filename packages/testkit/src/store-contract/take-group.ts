@@ -53,6 +53,16 @@ export function takeGroup(options: StoreContractOptions): void {
       assert.deepEqual(keysOf(await takeAll(given, 2)), ['one', 'two'])
       assert.deepEqual(keysOf(await takeAll(given, 2)), ['three'])
     })
+    test('an ended lease is not given to the worker that says it still holds the run, but to another', async (given) => {
+      const { store, options } = given
+      await store.runs.create([request('one')], options)
+      const [held] = await takeAll(given)
+      const holds = [held?.id ?? '']
+      await given.advance(leaseMs + 1000)
+      assert.deepEqual(await store.runs.take({ id: 'worker-1', offers: [], holds }, leaseMs, 5, options), [])
+      const [taken] = await store.runs.take({ id: 'worker-2', offers: [], holds: [] }, leaseMs, 5, options)
+      assert.deepEqual([taken?.id, taken?.attempt, taken?.worker], [held?.id, 2, 'worker-2'])
+    })
     test('higher priority comes first, then what was due first', async (given) => {
       const asked = [request('c', { dueAt: 300 }), request('b', { dueAt: 200 }), request('a', { dueAt: 400, priority: 5 })]
       await given.store.runs.create(asked, given.options)

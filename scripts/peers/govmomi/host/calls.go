@@ -6,16 +6,16 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// calls answers, for all objects, what the simulator does not answer, or not as a host does.
+// calls answers, for all objects, what the simulator does not answer, or not as a host does. It is made of a type of the API, first, since the searches of the
+// simulator look into each object.
 type calls struct {
-	Self types.ManagedObjectReference
+	mo.ExtensionManager
 	host *host
 }
 
-func (c *calls) Reference() types.ManagedObjectReference { return c.Self }
-
 func (h *host) registerCalls(registry *simulator.Registry) {
-	h.calls = &calls{Self: types.ManagedObjectReference{Type: "ExtensionOfHost", Value: "extension"}, host: h}
+	h.calls = &calls{host: h}
+	h.calls.Self = types.ManagedObjectReference{Type: "ExtensionOfHost", Value: "extension"}
 	registry.Put(h.calls)
 	registry.Handler = h.redirect
 }

@@ -119,7 +119,8 @@ function createTaking(parts: EngineParts, stopping: AbortSignal, fire: (options:
       const free = parts.concurrency - active.size
       if (free <= 0 || (everything === 0 && wanted.size === 0)) return
       await keepOwnLeases(parts, options)
-      const worker = { id: parts.workerId, offers: offersOf(parts), ...(everything === 0 && { only: [...wanted] }) }
+      const holds = [...parts.holds.keys()]
+      const worker = { id: parts.workerId, offers: offersOf(parts), holds, ...(everything === 0 && { only: [...wanted] }) }
       const runs = await parts.store.runs.take(worker, parts.leaseMs, free, options)
       taken += runs.length
       for (const run of runs) execute(run)

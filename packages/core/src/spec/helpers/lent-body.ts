@@ -3,7 +3,7 @@ const bufferBytes = 256 * 1024
 /** Full buffers after which no more is taken. */
 const mostFull = 2
 
-/** What a {@link LentBody} tells its connection. */
+/** What a body tells the connection that it comes from. */
 export interface LentBodyOptions {
   /** More bytes may come. */
   onRoom(): void

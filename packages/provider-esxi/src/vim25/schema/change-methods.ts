@@ -5,7 +5,6 @@ export const changeMethods = {
   ReconfigVM_Task: { on: 'VirtualMachine', parameters: { spec: 'VirtualMachineConfigSpec' }, result: 'ref:Task' },
   Rename_Task: { on: 'VirtualMachine', parameters: { newName: 'string' }, result: 'ref:Task' },
   Destroy_Task: { on: 'VirtualMachine', parameters: {}, result: 'ref:Task' },
-  UnregisterVM: { on: 'VirtualMachine', parameters: {} },
   PowerOnVM_Task: { on: 'VirtualMachine', parameters: { host: 'ref:HostSystem?' }, result: 'ref:Task' },
   PowerOffVM_Task: { on: 'VirtualMachine', parameters: {}, result: 'ref:Task' },
   ShutdownGuest: { on: 'VirtualMachine', parameters: {} },

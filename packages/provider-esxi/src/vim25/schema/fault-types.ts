@@ -13,7 +13,11 @@ export const faultTypes = {
   NotSupported: { base: 'RuntimeFault', fields: {} },
   RequestCanceled: { base: 'RuntimeFault', fields: {} },
   SecurityError: { base: 'RuntimeFault', fields: {} },
-  NoPermission: { base: 'SecurityError', fields: { object: 'ref?', privilegeId: 'string?' } },
+  NoPermission: {
+    base: 'SecurityError',
+    fields: { object: 'ref?', privilegeId: 'string?', missingPrivileges: 'NoPermissionEntityPrivileges[]' },
+  },
+  NoPermissionEntityPrivileges: { fields: { entity: 'ref', privilegeIds: 'string[]' } },
   NotAuthenticated: { base: 'NoPermission', fields: {} },
   RestrictedVersion: { base: 'SecurityError', fields: {} },
   NotEnoughLicenses: { base: 'RuntimeFault', fields: {} },

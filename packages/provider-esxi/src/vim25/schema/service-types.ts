@@ -23,6 +23,7 @@ export const serviceTypes = {
       sessionManager: 'ref:SessionManager?',
       authorizationManager: 'ref:AuthorizationManager?',
       licenseManager: 'ref:LicenseManager?',
+      searchIndex: 'ref:SearchIndex?',
       fileManager: 'ref:FileManager?',
       ovfManager: 'ref:OvfManager?',
     },

@@ -4,6 +4,7 @@ import type { HostFactOptions } from '../simulated-host-facts.ts'
 import type { SimulatedLeases } from '../simulated-leases.ts'
 import type { SimulatedMachine } from '../simulated-machine.ts'
 import type { SimulatedPlaces } from '../simulated-places.ts'
+import type { SessionSettings } from '../simulated-sessions.ts'
 import { startTask, type TaskWork } from '../simulated-tasks.ts'
 import type { SimulatedWorld } from '../simulated-world.ts'
 import { type PrefixStyle, reference, type SimulatedFault } from '../soap-answer.ts'
@@ -14,6 +15,10 @@ type Collector = ReturnType<typeof createCollector>
 /** What belongs to a session, and goes with it. */
 export interface SimulatedSession {
   readonly ended: AbortController
+  /** When the last call of it was answered, on the monotonic clock of the host. */
+  heardAt: number
+  /** Calls that are not answered yet. */
+  underWay: number
   readonly collectors: Map<string, Collector>
   /** Which collector each filter is of. */
   readonly filters: Map<string, Collector>
@@ -36,6 +41,7 @@ export interface Host {
   readonly user: string
   readonly password: string
   readonly sessions: Map<string, SimulatedSession>
+  readonly sessionSettings: SessionSettings
   readonly refusals: { readonly method: string; readonly fault: SimulatedFault }[]
 }
 

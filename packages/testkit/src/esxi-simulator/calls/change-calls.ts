@@ -1,7 +1,7 @@
 import { reconfigureAutoStart } from '../simulated-auto-start.ts'
 import { allSnapshots, type PowerState, type SimulatedMachine } from '../simulated-machine.ts'
 import { nameGiven, reconfigure, sameName } from '../simulated-reconfiguration.ts'
-import { field, type SimulatedFault } from '../soap-answer.ts'
+import { field, type SimulatedFault, typedValues } from '../soap-answer.ts'
 import { parameter } from '../soap-request.ts'
 import { type Call, type Given, gone, type Handler, type Host, machineOf, nothing, type Refusal, refused, task, textOf } from './call.ts'
 
@@ -39,8 +39,14 @@ const busy: SimulatedFault = {
   fields: '<task type="Task">task-of-lease</task>',
 }
 
+/** A host in maintenance mode starts nothing. */
+const isResting = ({ places, style }: Host): boolean =>
+  places.hosts.length > 0 &&
+  places.hosts.every((one) => one.properties(typedValues(style))['runtime.inMaintenanceMode']?.content === 'true')
+
 const powerOn: Work = (host, machine) => {
   if (isLeased(host, machine)) return { refused: busy }
+  if (isResting(host)) return refused('InvalidState', 'The operation is not allowed in the current state of the host.')
   const { conduct } = machine
   const asked = machine.powerState === 'poweredOn' ? undefined : conduct.asksAtPowerOn
   if (asked !== undefined) {

@@ -1,15 +1,8 @@
-import { element, field, reference } from '../soap-answer.ts'
+import { may } from '../simulated-privileges.ts'
+import { element, field, reference, typedValues } from '../soap-answer.ts'
 import { type Call, type Given, type Handler, type Host, type Refusal, refused, returned, textOf } from './call.ts'
 
 const all = (call: Call, name: string) => call.parameters.filter((one) => one.name === name)
-
-/** Whether the account may do something with an object. */
-function may(host: Host, privilege: string, type: string, value: string): boolean {
-  const missing = host.facts.missingPrivileges?.[privilege]
-  if (missing === undefined) return true
-  const object = host.world.find(type, value)
-  return missing !== 'everywhere' && !(object !== undefined && 'name' in object && missing.includes(String(object.name)))
-}
 
 function hasPrivilegeOnEntities(host: Host, call: Call): Given | Refusal {
   if (!host.sessions.has(textOf(call, 'sessionId'))) return refused('InvalidArgument', 'A specified parameter was not correct: sessionId')
@@ -25,5 +18,16 @@ function hasPrivilegeOnEntities(host: Host, call: Call): Given | Refusal {
   return returned(answers.join(''))
 }
 
-/** Licences and privileges. */
-export const hostCalls: { readonly [method: string]: Handler } = { HasPrivilegeOnEntities: hasPrivilegeOnEntities }
+/** A machine that the host cannot read is not in its index. */
+function findAllByUuid({ machines, style }: Host, call: Call): Given {
+  const path = textOf(call, 'instanceUuid') === 'true' ? 'config.instanceUuid' : 'config.uuid'
+  const uuid = textOf(call, 'uuid').toLowerCase()
+  const found = machines.filter((one) => one.properties(typedValues(style))[path]?.content.toLowerCase() === uuid)
+  return returned(textOf(call, 'vmSearch') === 'true' ? found.map(({ type, value }) => reference('returnval', type, value)).join('') : '')
+}
+
+/** Licences, privileges, and the search for machines. */
+export const hostCalls: { readonly [method: string]: Handler } = {
+  FindAllByUuid: findAllByUuid,
+  HasPrivilegeOnEntities: hasPrivilegeOnEntities,
+}

@@ -123,7 +123,7 @@ function importVApp(host: Host, call: Call, session: SimulatedSession): Given | 
   const spec = parameter(call, 'spec')
   const problem = refusedSpec(spec)
   if (spec === undefined || problem !== undefined) return refused('InvalidArgument', problem ?? 'spec is missing')
-  return returned(reference('returnval', 'HttpNfcLease', startImport(host, session, spec).value))
+  return returned(reference('returnval', 'HttpNfcLease', startImport(host, session, spec, parameter(call, 'host') !== undefined).value))
 }
 
 /** Descriptors and import specifications. */
