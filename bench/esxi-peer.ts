@@ -25,8 +25,8 @@ export interface EsxiPeer extends AsyncDisposable {
   readonly image: string
   /** A twelfth of the clusters of the disk are other ones, somewhere. */
   changeDisk(): Promise<void>
-  /** `full`: no increments are planned. */
-  backup(folder: string, kind: 'full' | 'chain'): Promise<Cost>
+  /** `full`: no increments are planned. `times`: runs of one engine, one after the other. */
+  backup(folder: string, kind: 'full' | 'chain', times?: number): Promise<Cost>
   /** Of the newest point in the folder. */
   restore(folder: string, name: string): Promise<Cost>
   /** The words of a call of govc. */
@@ -79,7 +79,8 @@ export async function openEsxiPeer(parent: string, size: number, say: (text: str
       pack()
       copyFileSync(image, await diskOf(sourceName))
     },
-    backup: (target, kind) => measure(process.execPath, ourProgram('esxi-backup', JSON.stringify(login), id, target, kind)),
+    backup: (target, kind, times = 1) =>
+      measure(process.execPath, ourProgram('esxi-backup', JSON.stringify(login), id, target, kind, `${times}`)),
     restore: (target, name) => measure(process.execPath, ourProgram('esxi-restore', JSON.stringify(login), id, target, name)),
     govc,
     async compareDisk(machine, how) {

@@ -1,7 +1,7 @@
 import type { BackupSink, CallOptions, Receipt, RunContext, StreamItem } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import type { Lease } from '../lease/lease.ts'
-import { download } from '../transfer/download.ts'
+import { downloadDevice } from '../transfer/download-device.ts'
 import type { ExportFile } from './export-files.ts'
 import { forAll } from './for-all.ts'
 
@@ -37,18 +37,11 @@ function createProgress(files: readonly ExportFile[], machine: string, lease: Le
 type Progress = ReturnType<typeof createProgress>
 
 function openFile(connection: Connection, lease: Lease, file: ExportFile, machine: string, progress: Progress, options: CallOptions) {
-  const { clock, settings, session } = connection
-  const { url } = file
-  const cookie = session.client.sessionCookie(url.host)
-  return download({
-    url,
+  return downloadDevice(connection, {
+    url: file.url,
     what: `${file.disk?.name ?? file.name} of ${machine}`,
-    givenBy: settings.host,
-    clock,
-    stallMs: settings.stallMs,
     signal: AbortSignal.any([options.signal, lease.signal]),
     onBytes: (count) => progress.bytes(file, count),
-    ...(cookie !== undefined && { cookie }),
   })
 }
 

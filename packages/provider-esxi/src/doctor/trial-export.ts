@@ -4,7 +4,7 @@ import { openExport } from '../backup/open-export.ts'
 import type { Connection } from '../connection.ts'
 import { findMachine } from '../inventory/find-machine.ts'
 import type { Lease } from '../lease/lease.ts'
-import { download } from '../transfer/download.ts'
+import { downloadDevice } from '../transfer/download-device.ts'
 import { asTrial } from './trial-run.ts'
 
 /** What an export that was opened and given up showed. */
@@ -25,19 +25,9 @@ export interface TrialExport {
 }
 
 async function startOf(connection: Connection, { urls }: Lease, index: number, options: CallOptions): Promise<string | undefined> {
-  const { settings, clock, session } = connection
   const url = urls[index]
   if (url === undefined) return undefined
-  const cookie = session.client.sessionCookie(url.connectTo)
-  const wanted = {
-    what: 'a device',
-    url,
-    givenBy: settings.host,
-    clock,
-    stallMs: settings.stallMs,
-    ...(cookie !== undefined && { cookie }),
-  }
-  const stream = await download({ ...wanted, ...options })
+  const stream = await downloadDevice(connection, { url, what: 'a device', ...options })
   try {
     for await (const chunk of stream) return Buffer.from(chunk.subarray(0, 4)).toString('hex')
     return ''

@@ -13,7 +13,7 @@ import { openExport } from '../backup/open-export.ts'
 import type { Connection } from '../connection.ts'
 import { findMachine } from '../inventory/find-machine.ts'
 import { restoreMachine } from '../restore/restore-machine.ts'
-import { download } from '../transfer/download.ts'
+import { downloadDevice } from '../transfer/download-device.ts'
 import { asTrial } from './trial-run.ts'
 
 /** Where the machine of a trial is made: the options of a restore. */
@@ -93,22 +93,12 @@ export async function compareTrial(clusters: AsyncIterable<PassingCluster>): Pro
 }
 
 async function compared(connection: Connection, id: string, run: RunContext): Promise<TrialImport> {
-  const { settings, clock, session } = connection
   const made = await findMachine(connection, id, run)
   const { lease } = await openExport(connection, made, parseBackupOptions({ quiesce: 'never' }), run)
   try {
     const url = lease.urls.find(({ disk }) => disk)
     if (url === undefined) throw new HoldfastError('UNSUPPORTED', 'The host has exported no disk.')
-    const cookie = session.client.sessionCookie(url.connectTo)
-    const wanted = {
-      what: 'the trial disk',
-      url,
-      givenBy: settings.host,
-      clock,
-      stallMs: settings.stallMs,
-      ...(cookie !== undefined && { cookie }),
-    }
-    await using vmdk = await decodeVmdkStream(await download({ ...wanted, signal: run.signal }), run)
+    await using vmdk = await decodeVmdkStream(await downloadDevice(connection, { url, what: 'the trial disk', signal: run.signal }), run)
     return { imported: true, ...(await compareTrial(vmdk.clusters)) }
   } finally {
     await lease[Symbol.asyncDispose]()
