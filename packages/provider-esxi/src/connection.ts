@@ -1,5 +1,6 @@
-import { type CallOptions, type Clock, codeOf, HoldfastError, throwIfAborted } from '@holdfast/core/spec'
+import { type CallOptions, type Clock, codeOf, throwIfAborted } from '@holdfast/core/spec'
 import type { HostSettings } from './host-options.ts'
+import { closedError } from './vim25/closed-error.ts'
 import { isFault } from './vim25/faults.ts'
 import { createPinnedAgent } from './vim25/pinned-agent.ts'
 import { lockMs, openSession, type Session } from './vim25/session.ts'
@@ -60,7 +61,7 @@ export function shareConnection(settings: HostSettings, clock: Clock): SharedCon
       throwIfAborted(options.signal)
       if (refused !== undefined && clock.monotonic() - refused.at < lockMs) throw refused.error
       for (;;) {
-        if (closed) throw new HoldfastError('ABORTED', 'The connection is closed.', { retryable: false })
+        if (closed) throw closedError()
         const mine = shared === undefined
         shared ??= connect(settings, clock, options)
         const current = shared

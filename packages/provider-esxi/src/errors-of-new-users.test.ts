@@ -243,7 +243,7 @@ describe('where a machine is restored', () => {
     expect(await told({ datastores }, restoreAs())).toMatchInlineSnapshot(`
       "DISK_FULL
       The datastore fast on esx1 has 0.98 KiB left; the machine needs 617 KiB.
-      -> Free space on the datastore, choose another one with options.datastore, or options.diskProvisioning: "thin"."
+      -> Free space on the datastore, or choose another one with options.datastore."
     `)
   })
 

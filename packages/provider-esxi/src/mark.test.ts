@@ -13,12 +13,19 @@ describe('a mark in a text that people read', () => {
   })
 
   it('of a replica tells the point that it holds, or that it holds none', () => {
+    const takes = { id: '5000-1', name: 'Büro 100%', ref: 'vm-7', run: 'r', attempt: 1, by: { id: '5000-2', ref: 'vm-8' } }
     for (const marked of [
       { purpose: 'replica', mark, point: 'p-1' },
       { purpose: 'replica', mark },
-      { purpose: 'replica-swap', mark, point: 'p-2', takes: { id: '5000-1', name: 'Büro 100%', ref: 'vm-7' } },
+      { purpose: 'replica-swap', mark, point: 'p-2', takes },
     ] as const)
       expect(readMark(withMark('notes', marked))).toEqual(marked)
+  })
+
+  it('of an unfinished machine tells whether it is abandoned', () => {
+    const abandoned = { purpose: 'machine-unfinished', mark, abandoned: true } as const
+    expect(readMark(withMark('notes', abandoned))).toEqual(abandoned)
+    expect(readMark(markLine({ purpose: 'machine', mark, abandoned: true }))).toBeUndefined()
   })
 
   it('of a replica that takes a place is none without the place', () => {

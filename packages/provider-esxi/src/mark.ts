@@ -16,6 +16,11 @@ export interface Taken {
   readonly name: string
   /** Value of its reference: what it is looked for by while the host cannot read it. */
   readonly ref: string
+  /** The run and the attempt that had made it: what has the id under another mark is newer. */
+  readonly run: string
+  readonly attempt: number
+  /** The machine that takes the place, as it was before: a copy of it carries the same line, and takes none. `ref` is the value of its reference. */
+  readonly by: { readonly id: string; readonly ref: string }
 }
 
 /** A mark with what the thing is for, as a description or an annotation carries it. */
@@ -26,6 +31,8 @@ export interface Marked {
   readonly point?: string
   /** Of a `replica-swap`. */
   readonly takes?: Taken
+  /** Of a `machine-unfinished`: it is being removed, so that its attempt must not go on with it. */
+  readonly abandoned?: true
 }
 
 const words: { readonly [purpose in Purpose]: string } = {
@@ -41,13 +48,21 @@ const words: { readonly [purpose in Purpose]: string } = {
 const name = z.string().max(500)
 const common = { holdfast: z.literal(1), system: name.min(1), plan: name, run: name.min(1), attempt: z.int().min(1) }
 const line = z.discriminatedUnion('purpose', [
-  z.strictObject({ ...common, purpose: z.enum(['backup', 'snapshot', 'machine-unfinished', 'machine', 'fenced']) }),
+  z.strictObject({ ...common, purpose: z.enum(['backup', 'snapshot', 'machine', 'fenced']) }),
+  z.strictObject({ ...common, purpose: z.literal('machine-unfinished'), abandoned: z.literal(true).optional() }),
   z.strictObject({ ...common, purpose: z.literal('replica'), point: name.min(1).optional() }),
   z.strictObject({
     ...common,
     purpose: z.literal('replica-swap'),
     point: name.min(1),
-    takes: z.strictObject({ id: name.min(1), name: name.min(1), ref: name.min(1) }),
+    takes: z.strictObject({
+      id: name.min(1),
+      name: name.min(1),
+      ref: name.min(1),
+      run: name.min(1),
+      attempt: z.int().min(1),
+      by: z.strictObject({ id: name.min(1), ref: name.min(1) }),
+    }),
   }),
 ])
 
@@ -58,8 +73,8 @@ function asciiJson(value: unknown): string {
 }
 
 /** One line: words for people, and behind them what is read back. */
-export function markLine({ purpose, mark: { system, plan, run, attempt }, point, takes }: Marked): string {
-  return `${words[purpose]} ${asciiJson({ holdfast: 1, purpose, system, plan, run, attempt, point, takes })}`
+export function markLine({ purpose, mark: { system, plan, run, attempt }, point, takes, abandoned }: Marked): string {
+  return `${words[purpose]} ${asciiJson({ holdfast: 1, purpose, system, plan, run, attempt, point, takes, abandoned })}`
 }
 
 /** The mark of one line, if it has one. The words before it may have been changed; the JSON may not. */
@@ -71,6 +86,7 @@ function readLine(text: string): Marked | undefined {
     if (!success) return undefined
     const { purpose, system, plan, run, attempt } = data
     const mark = { system, plan, run, attempt }
+    if (purpose === 'machine-unfinished') return { purpose, mark, ...(data.abandoned && { abandoned: true }) }
     if (purpose === 'replica-swap') return { purpose, mark, point: data.point, takes: data.takes }
     return { purpose, mark, ...(purpose === 'replica' && data.point !== undefined && { point: data.point }) }
   } catch {

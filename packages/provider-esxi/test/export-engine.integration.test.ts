@@ -131,6 +131,18 @@ describe('an engine with a machine of a simulated host', () => {
     expect(simulator.sessions()).toBe(0)
   })
 
+  it('of which a disk is independent: the point says so, and is restored with what it holds', async () => {
+    const disk = web().hardware.disks[1]
+    if (disk === undefined) throw new Error('there is no such disk')
+    Object.assign(disk, { mode: 'independent_persistent' })
+    await engine.runPlan('nightly')
+    const [point] = await points()
+    expect(point?.manifest.skipped).toMatchObject([{ name: expect.stringContaining('Hard disk 2') }])
+    expect(point?.manifest.warnings).toMatchObject([{ code: 'DISK_LEFT_OUT' }])
+    await engine.restore(workload, { name: 'restored' })
+    expect(simulator.machine('restored')?.hardware.disks).toHaveLength(1)
+  })
+
   it('34: takes no disk that ended too early for a whole one, and tries again with a new lease', async () => {
     simulator.leases.script('disk-0.vmdk', { does: 'end', afterBytes: 1_000_000 })
     await engine.runPlan('nightly')

@@ -101,12 +101,19 @@ async function diedBeforeTheOldOneWent(): Promise<{ readonly host: ReplicaHost; 
 test.each([
   ['was started', (host: ReplicaHost) => Object.assign(host.machine(), { powerState: 'poweredOn' }), 'replica a'],
   ["is nobody else's any more", (host: ReplicaHost) => Object.assign(host.machine().conduct, { annotation: 'mine' }), 'unmarked'],
-])('an old replica that %s while a dead attempt was not settled stays, and the new one goes', async (_what, change, left) => {
+])('an old replica that %s while a dead attempt was not settled stays, and so does the new one', async (_what, change, left) => {
   const { host, id, dead } = await diedBeforeTheOldOneWent()
+  const annotation = host.machine().conduct.annotation
   change(host)
-  expect(await settleByIntents(host, dead)).toBeUndefined()
-  expect(host.replicas()).toEqual(['neighbour unmarked', `web_replica ${left}`])
+  for (const settle of [() => settleByIntents(host, dead), () => settleByLeftovers(host)]) {
+    await expect(settle()).rejects.toMatchObject({ code: 'UNDO_FAILED', retryable: true, message: expect.stringContaining(replicaName) })
+    expect(host.replicas()).toEqual(['neighbour unmarked', `web_replica ${left}`, expect.stringMatching(/ replica-swap b$/)])
+  }
   expect(host.machine().settings.instanceUuid).toBe(id)
+  Object.assign(host.machine().conduct, { annotation })
+  host.machine().powerState = 'poweredOff'
+  expect(await settleByIntents(host, dead)).toEqual({ workload: id })
+  await expectOneReplica(host, id, 'b')
   await host[Symbol.asyncDispose]()
 })
 

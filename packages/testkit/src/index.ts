@@ -46,6 +46,7 @@ export { type PowerLossFileSystem, powerLossFileSystem } from './power-loss-file
 // Simulated platforms.
 
 export { type EsxiSimulator, type EsxiSimulatorOptions, startEsxiSimulator } from './esxi-simulator/esxi-simulator.ts'
+export { createSelfSignedCertificate, type SelfSignedCertificate } from './esxi-simulator/self-signed-certificate.ts'
 export { movedOrCopied, type SimulatedConduct, type SimulatedQuestion } from './esxi-simulator/simulated-conduct.ts'
 export type {
   CardOptions,

@@ -14,6 +14,7 @@ export const warningCodes = {
     'A host said that a part of a disk had not changed which had. All of the machine is read instead, and its tracking is not used until it is begun anew.',
   CHANGE_TRACKING_ON: 'In the log only: a machine was set to have the changes of its disks tracked.',
   DATABASE_ROLLED_BACK: 'The database is older than a repository, so it was put back from a copy: all repositories are read again.',
+  DISK_LEFT_OUT: 'A disk of a machine is not in its point, since the platform cannot freeze it. The message says when it would be.',
   FIDELITY: 'In the log only: what of the workload the platform cannot hand over, so that the point does not hold it.',
   FLAG_NOT_NOTED: 'What a test restore found of a point could not be noted beside it: the next verification finds it again.',
   FOREIGN_OWNER: 'The repository is owned by another catalog: it is only read.',

@@ -186,6 +186,17 @@ describe('sums', () => {
     expect(backup.memory.notes).toEqual([])
   })
 
+  it('35: that a host does not tell are no excuse for an NVRAM that ends early: its size is told', async () => {
+    await using host = await exportHost({ machines: [{ ...off, firmware: 'efi' }] })
+    host.simulator.leases.settings.withoutManifest = true
+    for (const name of ['nvram', 'web.nvram']) host.simulator.leases.script(name, { does: 'end', afterBytes: 100 })
+    await expect(backupRun(host, uuid).start()).rejects.toMatchObject({
+      code: 'TRUNCATED',
+      retryable: true,
+      message: expect.stringMatching(/^web\.nvram came with 100 bytes, and the host has said that it has \d+\.$/),
+    })
+  })
+
   it('35: that a host does not tell are noted', async () => {
     await using host = await exportHost({ machines: [off] })
     host.simulator.leases.settings.withoutManifest = true

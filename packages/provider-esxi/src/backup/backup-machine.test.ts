@@ -179,10 +179,27 @@ describe('a backup of a machine that runs', () => {
     const { skipped } = await on.start()
     expect(on.names).toEqual(['web-disk-1.vmdk', 'web.nvram', 'web-image-1.iso', 'web.ovf', 'web.mf'])
     expect(skipped).toMatchObject([{ name: expect.stringContaining('Hard disk 2'), reason: expect.stringContaining('independent') }])
+    expect(on.memory.notes).toContainEqual(
+      expect.objectContaining({ level: 'warning', code: 'DISK_LEFT_OUT', message: expect.stringContaining('will not hold Hard disk 2') }),
+    )
+    expect(parseOvf(on.text('web.ovf'), { what: 'web.ovf' }).disks).toMatchObject([
+      { capacity: expect.any(Number), fileRef: expect.any(String) },
+    ])
+    expect(on.text('web.ovf').match(/ovf:\/disk\//g)).toHaveLength(1)
     const machine = host.simulator.machine('web')
     if (machine !== undefined) machine.powerState = 'poweredOff'
     const off = backupRun(host, uuid)
     expect([(await off.start()).skipped, off.names.includes('web-disk-2.vmdk')]).toEqual([[], true])
+  })
+
+  it('that would hold no disk at all is refused before anything is made', async () => {
+    await using host = await exportHost({ machines: [{ ...running, disks: [{ mode: 'independent_persistent' }] }] })
+    const backup = backupRun(host, uuid)
+    await expect(backup.start()).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('would hold no disk: Hard disk 1'),
+    })
+    expect(host.count('CreateSnapshotEx_Task') + host.count('CreateSnapshot_Task')).toBe(0)
   })
 
   it('says which ways there are when its host exports no snapshots, and leaves none', async () => {

@@ -18,7 +18,7 @@ import { type BackupOptions, parseBackupOptions } from './backup-options.ts'
 import { compareSums } from './compare-sums.ts'
 import { describeExport } from './describe-export.ts'
 import { type PointDescription, sourceOf } from './describe-point.ts'
-import { type ExportPlan, fileNameOf, planExport } from './export-files.ts'
+import { type ExportPlan, fileNameOf, isIndependent, planExport } from './export-files.ts'
 import { type OpenExport, openExport, type TakenSnapshot } from './open-export.ts'
 import { type ReceivedFile, receiveFiles } from './receive-files.ts'
 
@@ -30,6 +30,19 @@ function refuseObstacles({ settings }: Connection, { name, obstacles }: FoundMac
     `${name} on ${nameOf(settings)} cannot be backed up as it is. ${stopping.map(({ message }) => message).join(' ')}`,
     { remedy: 'Mend what the message names; nothing was changed.', details: stopping.map(({ kind, message }) => ({ kind, message })) },
   )
+}
+
+/** A disk that no snapshot holds is in no point of a machine that is not off. Nobody should have to look for that. */
+function tellLeftOut({ settings }: Connection, { name, disks, powerState }: FoundMachine, run: RunContext): void {
+  const left = powerState === 'poweredOff' ? [] : disks.filter(isIndependent)
+  if (left.length === 0) return
+  const which = left.map((disk) => `${disk.name} (${disk.slot})`).join(', ')
+  if (left.length === disks.length)
+    throw new HoldfastError('UNSUPPORTED', `A backup of ${name} on ${nameOf(settings)} would hold no disk: ${which}, all independent.`, {
+      remedy: 'Make its disks dependent, or back it up while it is off.',
+    })
+  const why = 'It is independent, so no snapshot holds it. Make it dependent, or back the machine up while it is off.'
+  run.note('warning', 'DISK_LEFT_OUT', `The point of ${name} will not hold ${which}. ${why}`)
 }
 
 interface Read {
@@ -122,6 +135,7 @@ export async function backupMachine(
   const options = parseBackupOptions(request.options)
   const machine = await findMachine(connection, request.workload, run)
   refuseObstacles(connection, machine)
+  tellLeftOut(connection, machine, run)
   const whole = (taken?: TakenSnapshot) =>
     options.mode === 'vmdk'
       ? backupFlatMachine(connection, machine, options, sink, run, taken)

@@ -4,9 +4,23 @@ import type { ReceivedFile } from './receive-files.ts'
 
 type Compared = 'sum' | 'size' | 'nothing'
 
+/** Files that are no disks have no end of their own: their size alone tells that they are whole. */
+function requireSize({ name, receipt, url, disk }: ReceivedFile): void {
+  if (disk !== undefined || url.fileSize === undefined || url.fileSize === receipt.size) return
+  throw new HoldfastError('TRUNCATED', `${name} came with ${receipt.size} bytes, and the host has said that it has ${url.fileSize}.`, {
+    retryable: true,
+    remedy: 'Nothing of it is kept, and it is tried again. If it goes on, look at the network and at the datastore of the host.',
+    details: { file: name },
+  })
+}
+
 /** @returns What could be compared. */
-function compare({ name, receipt }: ReceivedFile, entry: ManifestEntry | undefined): Compared {
-  if (entry === undefined) return 'nothing'
+function compare(file: ReceivedFile, entry: ManifestEntry | undefined): Compared {
+  const { name, receipt } = file
+  if (entry === undefined) {
+    requireSize(file)
+    return 'nothing'
+  }
   const differs = (how: string): HoldfastError =>
     new HoldfastError('CHECKSUM_MISMATCH', `${name} came otherwise than the host has sent it: ${how}.`, {
       retryable: true,
@@ -26,7 +40,7 @@ function compare({ name, receipt }: ReceivedFile, entry: ManifestEntry | undefin
 
 /**
  * Compares what has arrived with what the host says it has sent. What it says nothing of is noted.
- * @throws CHECKSUM_MISMATCH (retryable).
+ * @throws CHECKSUM_MISMATCH, TRUNCATED (both retryable).
  */
 export function compareSums(received: readonly ReceivedFile[], manifest: readonly ManifestEntry[] | undefined, run: RunContext): void {
   const results = received.map((file) =>

@@ -6,6 +6,7 @@ import type { ManifestEntry } from '../lease/lease.ts'
 import { checkOvf } from '../ovf/check-ovf.ts'
 import type { Ovf } from '../ovf/ovf-types.ts'
 import { parseOvf } from '../ovf/parse-ovf.ts'
+import { withoutEmptyDisks } from '../ovf/without-empty-disks.ts'
 import { nameOf } from '../vim25/host-requests.ts'
 import { retrieveOne } from '../vim25/retrieve.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
@@ -54,10 +55,15 @@ function misfit(name: string, error: unknown): HoldfastError {
   })
 }
 
-/** Proves that a descriptor and the files beside it belong together: every file that it names is there with its size, and every file is named. */
-function checkDescriptor(text: string, { machine, received }: DescribedExport): void {
+/**
+ * A descriptor of what is in the package alone. Proves that it and the files beside it belong together: every file that it names is there with its size, and every file is
+ * named.
+ */
+function checkedDescriptor(made: string, { machine, received }: DescribedExport): string {
   let ovf: Ovf
+  let text: string
   try {
+    text = withoutEmptyDisks(made, `the descriptor of ${machine.name}`)
     ovf = parseOvf(text, { what: `the descriptor of ${machine.name}` })
     checkOvf(
       ovf,
@@ -74,6 +80,7 @@ function checkDescriptor(text: string, { machine, received }: DescribedExport): 
     if (disk !== undefined && described.capacity !== disk.sizeBytes)
       throw misfit(machine.name, new Error(`it says ${described.capacity} bytes of the disk ${name}, which has ${disk.sizeBytes}.`))
   }
+  return text
 }
 
 /**
@@ -98,7 +105,10 @@ export async function describeExport(connection: Connection, described: Describe
   const made = await session.call('CreateDescriptor', ovfManager, { obj: machine.ref, cdp }, { signal, name: machine.name })
   if (made.error.length > 0) throw misfit(machine.name, new Error(`${wordsOf(made.error)}.`))
   if (made.warning.length > 0)
-    run.note('info', 'HOST_WARNS', `${nameOf(connection.settings)} says of the descriptor of ${machine.name}: ${wordsOf(made.warning)}.`)
-  checkDescriptor(made.ovfDescriptor, described)
-  return made.ovfDescriptor
+    run.note(
+      'info',
+      'HOST_WARNS',
+      `${nameOf(connection.settings)} says of the descriptor of ${machine.name}: ${wordsOf(made.warning).replace(/\.?$/, '.')}`,
+    )
+  return checkedDescriptor(made.ovfDescriptor, described)
 }

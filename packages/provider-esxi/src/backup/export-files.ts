@@ -64,6 +64,9 @@ function pairDisks(urls: readonly DeviceUrl[], disks: readonly FoundDisk[], mach
   return pairs.set(url, disk)
 }
 
+/** No snapshot holds it. */
+export const isIndependent = ({ mode }: Pick<FoundDisk, 'mode'>): boolean => mode.startsWith('independent')
+
 /** Why a disk is not in a backup of a snapshot. */
 export const skippedIndependent = ({ name, mode, slot }: Pick<FoundDisk, 'name' | 'mode' | 'slot'>): ExportPlan['skipped'][number] => ({
   name: `${name} (${slot})`,
@@ -72,7 +75,7 @@ export const skippedIndependent = ({ name, mode, slot }: Pick<FoundDisk, 'name' 
 
 function missingDisks(disks: readonly FoundDisk[], { machine, snapshot }: PlanOptions): ExportPlan['skipped'] {
   return disks.map(({ name, mode, slot }) => {
-    if (!snapshot || !mode.startsWith('independent')) throw mismatch(machine, `${name} (${slot}) is missing`)
+    if (!snapshot || !isIndependent({ mode })) throw mismatch(machine, `${name} (${slot}) is missing`)
     return skippedIndependent({ name, mode, slot })
   })
 }

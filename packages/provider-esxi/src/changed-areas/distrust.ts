@@ -19,12 +19,20 @@ const mostEpochs = 64
 export const howToReset =
   'Switch the tracking of its changes off (ctkEnabled in its settings), make and remove a snapshot, and let the next backup switch it on'
 
-async function readDistrusted({ session }: Connection, { ref }: FoundMachine, options: CallOptions): Promise<readonly string[]> {
-  const { values } = await retrieveOne(session, ref, ['config.extraConfig'], options)
+/** Undefined: it cannot be read, which is not the same as none. */
+async function readDistrusted(
+  { session }: Connection,
+  { ref }: FoundMachine,
+  options: CallOptions,
+): Promise<readonly string[] | undefined> {
+  const { values, missing } = await retrieveOne(session, ref, ['config.extraConfig'], options)
+  if (missing.includes('config.extraConfig')) return undefined
   const settings = (values['config.extraConfig'] ?? []) as readonly Data<'OptionValue'>[]
   const text = settings.find((one) => one.key === key)?.value
   return typeof text === 'string' ? text.split(';').filter((epoch) => epoch !== '') : []
 }
+
+const unreadable = 'the account may not read the settings of the machine, so it is not known whether its tracking is to be believed'
 
 const epochOf = ({ changeId }: FlatDisk): string => parseChangeId(changeId)?.epoch ?? ''
 
@@ -36,6 +44,7 @@ export async function whyDistrusted(
   options: CallOptions,
 ): Promise<Reason | undefined> {
   const distrusted = await readDistrusted(connection, machine, options)
+  if (distrusted === undefined) return unreadable
   const disk = disks.find((one) => distrusted.includes(epochOf(one)))
   return disk && `the tracking of ${disk.name} has missed changes before, and was not begun anew. ${howToReset}`
 }
@@ -49,7 +58,9 @@ export async function distrust(
 ): Promise<Reason | undefined> {
   const { ref, name } = machine
   const { signal } = run
-  const epochs = [...new Set([...(await readDistrusted(connection, machine, run)), ...disks.map(epochOf)])].slice(-mostEpochs)
+  const known = await readDistrusted(connection, machine, run)
+  if (known === undefined) return unreadable
+  const epochs = [...new Set([...known, ...disks.map(epochOf)])].slice(-mostEpochs)
   const spec = { extraConfig: [{ key, value: epochs.join(';') }] }
   const done = await orReason(
     () => againWhile(connection, busy, () => runTask(connection, 'ReconfigVM_Task', ref, { spec }, { signal, name }), { signal }),

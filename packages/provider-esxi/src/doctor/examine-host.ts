@@ -1,4 +1,4 @@
-import { type CallOptions, type Clock, HoldfastError, type Json, systemClock } from '@holdfast/core/spec'
+import { type CallOptions, type Clock, HoldfastError, invalidOptions, type Json, systemClock, unknownKeys } from '@holdfast/core/spec'
 import { checkHost } from '../check/check-host.ts'
 import { readClockSkew } from '../check/clock-skew.ts'
 import { readLicences } from '../check/licence.ts'
@@ -78,7 +78,7 @@ async function tried<Result>(trial: Promise<Result>, { signal, names = false }: 
     if (signal.aborted || !HoldfastError.isInstance(error)) throw error
     const { code, message, details } = error
     const fault = typeof details === 'object' && details !== null && 'fault' in details ? (details.fault ?? null) : null
-    return { code, error: names ? message : 'hidden with the names', details: { fault } }
+    return { code, error: names ? message : 'hidden, since it may name things: ask with names: true', details: { fault } }
   }
 }
 
@@ -87,6 +87,8 @@ async function tried<Result>(trial: Promise<Result>, { signal, names = false }: 
  * @throws UNREACHABLE, ACCESS_DENIED, UNSUPPORTED, PROVIDER_FAILED: nobody can log in. INVALID_OPTIONS. An aborted signal rejects with its reason.
  */
 export async function examineHost(options: HostOptions, examine: ExamineOptions): Promise<HostReport> {
+  const mistakes = unknownKeys(examine, ['signal', 'names', 'trial', 'trialImport', 'clock'])
+  if (mistakes.length > 0) throw invalidOptions('examineHost options', mistakes)
   const { signal, names = false, trial, trialImport: places, clock = systemClock } = examine
   const settings = parseHostOptions(options)
   const shared = shareConnection(settings, clock)

@@ -10,7 +10,7 @@ import {
 } from '@holdfast/core/spec'
 import type { BackupOptions } from '../backup/backup-options.ts'
 import { type PointDescription, sourceOf } from '../backup/describe-point.ts'
-import { fileNameOf, skippedIndependent } from '../backup/export-files.ts'
+import { fileNameOf, isIndependent, skippedIndependent } from '../backup/export-files.ts'
 import { forAll } from '../backup/for-all.ts'
 import { snapshotOf, type TakenSnapshot } from '../backup/open-export.ts'
 import { bytesToRead, type ChangedDisk, changedItem, type OpenDisk } from '../changed-areas/changed-disk.ts'
@@ -37,8 +37,6 @@ export interface FrozenMachine {
 }
 
 type Skipped = BackupResult['skipped'][number]
-
-const isIndependent = ({ mode }: FoundDisk): boolean => mode.startsWith('independent')
 
 /** Everything that can be refused is refused before a snapshot is made. */
 async function freeze(

@@ -38,7 +38,8 @@ export async function keepLeaseAlive(session: Session, keep: KeepAlive, { signal
   let heard = clock.monotonic()
   const tell = async (): Promise<void> => {
     const told = clock.monotonic()
-    const left = Math.max(pauseMs, heard + timeoutMs - told)
+    // A call that hangs leaves time for others.
+    const left = Math.max(pauseMs, Math.min(timeoutMs / 4, heard + timeoutMs - told))
     try {
       await withDeadline({ clock, milliseconds: left, name: 'HttpNfcLeaseProgress', signal }, (inner) =>
         session.call('HttpNfcLeaseProgress', keep.ref, { percent: keep.percent() }, inner),

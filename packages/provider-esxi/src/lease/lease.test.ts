@@ -1,7 +1,9 @@
-import { systemClock } from '@holdfast/core/spec'
+import { type CallOptions, systemClock } from '@holdfast/core/spec'
 import { fakeClock } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { type ExportHost, type ExportHostOptions, exportHost, until } from '../../test/support/export-host.ts'
+import type { Session } from '../vim25/session.ts'
+import { keepLeaseAlive } from './keep-alive.ts'
 import { openLease } from './lease.ts'
 
 const never = { signal: new AbortController().signal }
@@ -93,6 +95,28 @@ describe('a lease', () => {
     expect(lease.signal.reason).toMatchObject({ code: 'PROVIDER_FAILED', retryable: true, details: { lost: true } })
     await expect(lease.complete(never)).rejects.toBe(lease.signal.reason)
     await lease[Symbol.asyncDispose]()
+  })
+
+  it('1: is kept although one of the calls that keep it gets no answer', async () => {
+    const clock = fakeClock()
+    let calls = 0
+    const session = {
+      clock,
+      generation: 1,
+      call: (_method: string, _self: unknown, _parameters: unknown, { signal }: CallOptions) => {
+        calls += 1
+        if (calls > 1) return Promise.resolve()
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      },
+    }
+    const over = new AbortController()
+    const ref = { type: 'HttpNfcLease', value: 'lease' } as const
+    const keep = { ref, timeoutMs: 300_000, generation: 1, percent: () => 1, called: { method: 'HttpNfcLease', self: ref } }
+    const kept = keepLeaseAlive(session as unknown as Session, keep, { signal: over.signal }).catch((error: unknown) => error)
+    for (let second = 0; second < 290; second += 1) await clock.advance(1000)
+    expect(calls).toBeGreaterThan(10)
+    over.abort(new Error('enough'))
+    expect(await kept).toMatchObject({ message: 'enough' })
   })
 
   it('outlives a moment in which the host cannot be reached', async () => {

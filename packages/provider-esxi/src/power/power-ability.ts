@@ -1,4 +1,4 @@
-import type { PowerAbility } from '@holdfast/core/spec'
+import { invalidOptions, nearest, type PowerAbility, showValue } from '@holdfast/core/spec'
 import type { SharedConnection } from '../connection.ts'
 import { findReference } from '../inventory/find-machine.ts'
 import { fenceMachine } from './fence-machine.ts'
@@ -8,6 +8,17 @@ import { stopMachine } from './stop-machine.ts'
 
 const states = { poweredOn: 'on', poweredOff: 'off', suspended: 'suspended' } as const
 
+const networks = ['as-configured', 'connected', 'disconnected'] as const
+
+/** A misspelt word would be taken for one of the others. */
+function requireNetwork(network: string): void {
+  if ((networks as readonly string[]).includes(network)) return
+  const meant = nearest(String(network), networks)
+  throw invalidOptions('options of power.start', [
+    { path: 'network', problem: `is ${showValue(network)}; expected one of ${networks.join(', ')}`, ...(meant !== undefined && { meant }) },
+  ])
+}
+
 /** Power of machines by the ids of their workloads. See `startMachine`, `stopMachine` and `fenceMachine`. */
 export function createPowerAbility(host: SharedConnection): PowerAbility {
   return {
@@ -16,6 +27,7 @@ export function createPowerAbility(host: SharedConnection): PowerAbility {
       return states[(await readSwitched(connection, await findReference(connection, workload, options), options)).powerState]
     },
     async start(workload, options) {
+      requireNetwork(options.network)
       const connection = await host.open(options)
       await startMachine(connection, await findReference(connection, workload, options), options)
     },

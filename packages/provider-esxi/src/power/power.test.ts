@@ -50,6 +50,15 @@ describe('starting a machine', () => {
     expect(cardsOf(host).map(([start]) => start)).toEqual([false, true])
   })
 
+  it('refuses a misspelt network instead of choosing one', async () => {
+    await using host = await connected({ machines: [web] })
+    const network = 'disconected' as 'disconnected'
+    await expect(powerOf(host).start(web.uuid, { ...call, network })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringContaining('network is "disconected"'),
+    })
+  })
+
   it('that somebody has switched on meanwhile is success', async () => {
     await using host = await connected({ machines: [web] })
     const { machine } = machineOf(host, 'web')

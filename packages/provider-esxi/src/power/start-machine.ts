@@ -1,4 +1,4 @@
-import type { CallOptions } from '@holdfast/core/spec'
+import { type CallOptions, HoldfastError } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { againWhile, busy, runTask, throughBreaks } from '../machine-task.ts'
 import { type Marked, readFenceMark, readMark, withMark, withoutFence } from '../mark.ts'
@@ -55,13 +55,20 @@ export interface StartOptions extends CallOptions {
   readonly network: 'as-configured' | 'connected' | 'disconnected'
 }
 
-/** Of a machine that is started a replica is none that holds a point any more. With a network it has taken over: what it does from then on must not be replaced. */
+/**
+ * Of a machine that is started a replica is none that holds a point any more. With a network it has taken over: what it does from then on must not be replaced. The same
+ * holds for one that is still on its way into the place of another.
+ */
 function startedMark(marked: Marked | undefined, network: StartOptions['network']): Marked | undefined {
-  if (marked?.purpose !== 'replica') return undefined
+  if (!isReplica(marked)) return undefined
   const { mark, point } = marked
   if (network !== 'disconnected') return { purpose: 'machine', mark }
   return point === undefined ? undefined : { purpose: 'replica', mark }
 }
+
+/** Made to take over, whether it is in its place yet or not. */
+const isReplica = (marked: Marked | undefined): marked is Marked & { readonly purpose: 'replica' | 'replica-swap' } =>
+  marked?.purpose === 'replica' || marked?.purpose === 'replica-swap'
 
 /** What the annotation says from before the start on; undefined: as it is. */
 function annotationOfStarted(annotation: string, network: StartOptions['network']): string | undefined {
@@ -73,7 +80,7 @@ function annotationOfStarted(annotation: string, network: StartOptions['network'
 
 /** A replica is the original to its guest; any other machine of ours is a copy. */
 function policyFor(marked: Marked | undefined): AnswerPolicy {
-  if (marked?.purpose === 'replica') return { altered: 'moved' }
+  if (isReplica(marked)) return { altered: 'moved' }
   return { altered: marked?.purpose === 'machine' || marked?.purpose === 'machine-unfinished' ? 'copied' : undefined }
 }
 
@@ -82,14 +89,19 @@ function policyFor(marked: Marked | undefined): AnswerPolicy {
  * host does not start it by itself, stays as it is. "Moved or copied?" is answered for machines that carry our mark: a replica was moved, anything else copied.
  *
  * A replica holds no point any more before it is started. Started without a network it can still be brought to another point; started otherwise it has taken over, and is
- * a machine like any other from then on, which nothing of ours replaces. Idempotent.
- * @throws As `powerOn` and `linkCards`.
+ * a machine like any other from then on, which nothing of ours replaces. So has one that was about to take the place of a replica. Idempotent.
+ * @throws IN_USE: it is about to take the place of a replica, and is to be started without a network. As `powerOn` and `linkCards`.
  */
 export async function startMachine(connection: Connection, ref: MoRef<'VirtualMachine'>, { network, signal }: StartOptions): Promise<void> {
   const options = { signal }
   const machine = await readSwitched(connection, ref, options)
   const { name, annotation, question } = machine
-  const policy = policyFor(readMark(annotation))
+  const marked = readMark(annotation)
+  if (network === 'disconnected' && marked?.purpose === 'replica-swap')
+    throw new HoldfastError('IN_USE', `${name} is about to take the place of a replica: it is not started for a trial now.`, {
+      remedy: 'Settle what an earlier run has left, and try it then. To let it take over as it is, start it with its network.',
+    })
+  const policy = policyFor(marked)
   if (question !== undefined) await answerQuestion(connection, machine, question, policy, options)
   if (network !== 'as-configured') await linkCards(connection, machine, network === 'connected' ? 'connected' : 'cut', options)
   const changed = annotationOfStarted(annotation, network)

@@ -1,15 +1,16 @@
-import { type CallOptions, HoldfastError, type RunContext } from '@holdfast/core/spec'
+import { type CallOptions, HoldfastError, type Mark, type RunContext } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import type { Device } from '../inventory/devices.ts'
-import { disksOf } from '../inventory/disks.ts'
 import { findReference } from '../inventory/find-machine.ts'
 import { idOf, type MachineIdentity } from '../inventory/machine-properties.ts'
 import { decodeName } from '../inventory/object-name.ts'
-import { type Marked, readMark } from '../mark.ts'
-import { annotatedMachines } from '../restore/marked-machines.ts'
+import { isOf, type Marked, type Purpose, readMark } from '../mark.ts'
+import { isAttemptName } from '../restore/attempt-name.ts'
+import { annotatedMachines, isSwapping } from '../restore/marked-machines.ts'
 import { nameOf } from '../vim25/host-requests.ts'
 import { type Retrieved, retrieveOne } from '../vim25/retrieve.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
+import { diskFilesOf, refusedForOthers } from './in-common.ts'
 
 /** A replica that another machine may take the place of. */
 export interface ReplicaTarget {
@@ -18,6 +19,8 @@ export interface ReplicaTarget {
   readonly id: string
   /** As people call it now, which need not be how it was made. */
   readonly name: string
+  /** Of the attempt that made it. */
+  readonly mark: Mark
   /** Id of the point that it holds. */
   readonly point: string | undefined
   /** Where people keep it now. */
@@ -60,12 +63,18 @@ function refusedForSnapshots(what: string, snapshots: readonly Tree[]): Holdfast
   )
 }
 
-const folderOf = (file: string): string => file.slice(0, file.lastIndexOf('/') + 1)
+/** With its datastore. Undefined: at the root of a datastore, or nowhere. */
+const folderOf = (file: unknown): string | undefined => (typeof file === 'string' ? /^\[[^\]]+\] *.*\//.exec(file)?.[0] : undefined)
 
 /** With a machine go all of its disks, wherever they are. */
 function refusedForDisks(what: string, configFile: unknown, devices: readonly Device[]): HoldfastError | undefined {
-  const home = typeof configFile === 'string' ? folderOf(configFile) : ''
-  const files = disksOf(devices).flatMap(({ fileName }) => (fileName === undefined || folderOf(fileName) === home ? [] : [fileName]))
+  const home = folderOf(configFile)
+  if (home === undefined)
+    return new HoldfastError('UNSUPPORTED', `${what} has no folder of its own, so that it is not known what else is deleted with it.`, {
+      remedy: another,
+      details: { file: String(configFile) },
+    })
+  const files = diskFilesOf(devices).filter((file) => folderOf(file) !== home)
   if (files.length === 0) return undefined
   return new HoldfastError(
     'UNSUPPORTED',
@@ -78,21 +87,25 @@ function refusedForDisks(what: string, configFile: unknown, devices: readonly De
 }
 
 interface Known {
+  readonly name: string
   readonly what: string
   readonly values: Retrieved['values']
   readonly marked: Marked | undefined
 }
 
-/** Whatever is not exactly a replica of ours, kept off, is none that may be replaced. */
-function refusalOf({ what, values, marked }: Known, system: string): HoldfastError | undefined {
-  const refused = (why: string, remedy = another) => new HoldfastError('UNSUPPORTED', `${what} ${why}. It is not replaced.`, { remedy })
-  if (marked?.purpose !== 'replica')
+const refused = (what: string, why: string, remedy = another) =>
+  new HoldfastError('UNSUPPORTED', `${what} ${why}. It is not replaced.`, { remedy })
+
+/** Whatever is not exactly what we have made, kept off, is none that may be removed. */
+function refusalOf({ what, values, marked }: Known, purpose: Purpose, system: string): HoldfastError | undefined {
+  if (marked?.purpose !== purpose)
     return refused(
+      what,
       'is no replica of ours: its notes do not say so (any more)',
       `${another} A replica that has taken over is a machine like any other.`,
     )
-  if (marked.mark.system !== system) return refused(`is a replica of another system, ${JSON.stringify(marked.mark.system)}`)
-  if (values['config.template'] === true) return refused('was made a template')
+  if (marked.mark.system !== system) return refused(what, `is a replica of another system, ${JSON.stringify(marked.mark.system)}`)
+  if (values['config.template'] === true) return refused(what, 'was made a template')
   const power = values['runtime.powerState']
   if (power !== 'poweredOff')
     return new HoldfastError('IN_USE', `${what} is ${power === 'suspended' ? 'suspended' : 'on'}: what is in it would be lost.`, {
@@ -102,14 +115,26 @@ function refusalOf({ what, values, marked }: Known, system: string): HoldfastErr
 }
 
 /** What would go with it that is not ours. */
-function lossOf({ what, values }: Known): HoldfastError | undefined {
+async function lossOf(
+  connection: Connection,
+  { what, values }: Known,
+  { ref, id }: Found,
+  options: CallOptions,
+): Promise<HoldfastError | undefined> {
   const snapshots = allOf((values.snapshot as Data<'VirtualMachineSnapshotInfo'> | undefined)?.rootSnapshotList ?? [])
   const devices = (values['config.hardware.device'] ?? []) as readonly Device[]
-  return refusedForSnapshots(what, snapshots) ?? refusedForDisks(what, values['config.files.vmPathName'], devices)
+  const own = refusedForSnapshots(what, snapshots) ?? refusedForDisks(what, values['config.files.vmPathName'], devices)
+  return own ?? refusedForOthers(connection, { ref, id, what, files: diskFilesOf(devices) }, options)
 }
 
-/** Read as it is now. What cannot be read is nowhere taken for nothing. */
-async function read({ session, settings }: Connection, { ref, id }: Pick<ReplicaTarget, 'ref' | 'id'>, options: CallOptions) {
+/** A machine by its reference, which must still be that of the machine with this id. */
+type Found = Pick<ReplicaTarget, 'ref' | 'id'>
+
+/**
+ * Read as it is now. What cannot be read is nowhere taken for nothing.
+ * @throws NOT_FOUND: it has gone, also where another machine has its reference now. UNREACHABLE, ACCESS_DENIED: not enough is known of it.
+ */
+async function read({ session, settings }: Connection, { ref, id }: Found, options: CallOptions): Promise<Known> {
   const { values, missing } = await retrieveOne(session, ref, paths, options)
   const name = decodeName(typeof values.name === 'string' ? values.name : ref.value)
   const what = `The machine ${name} (${ref.value}) on ${nameOf(settings)}`
@@ -126,49 +151,53 @@ async function read({ session, settings }: Connection, { ref, id }: Pick<Replica
   if (idOf(values as MachineIdentity) !== id)
     throw new HoldfastError('NOT_FOUND', `${what} is not the machine ${id} any more.`, { details: { id } })
   const marked = readMark(typeof values['config.annotation'] === 'string' ? values['config.annotation'] : undefined)
-  return { name, known: { what, values, marked } }
+  return { name, what, values, marked }
 }
 
 /**
- * Reads a machine as it is now.
- * @returns It, why it is none that may be replaced, and what else would go with it.
- * @throws NOT_FOUND: it has gone, also where another machine has its reference now. UNREACHABLE, ACCESS_DENIED: not enough is known of it.
+ * Why a machine is not what it was made as, whole and off; undefined: it is. `mark` is that of the attempt which made it.
+ * @throws As `whyKept`.
  */
-async function look(
+export async function whyNotWhole(
   connection: Connection,
-  { ref, id }: Pick<ReplicaTarget, 'ref' | 'id'>,
-  system: string,
-  options: CallOptions,
-): Promise<{ readonly target: ReplicaTarget; readonly refusal: HoldfastError | undefined; readonly loss: HoldfastError | undefined }> {
-  const { name, known } = await read(connection, { ref, id }, options)
-  const [parent, pool] = [known.values.parent, known.values.resourcePool] as readonly (MoRef | undefined)[]
-  const target = {
-    ref,
-    id,
-    name,
-    point: known.marked?.point,
-    folder: parent?.type === 'Folder' ? ({ type: 'Folder', value: parent.value } as const) : undefined,
-    pool: pool?.type === 'ResourcePool' ? ({ type: 'ResourcePool', value: pool.value } as const) : undefined,
-  }
-  return { target, refusal: refusalOf(known, system), loss: lossOf(known) }
-}
-
-/** Why a machine must not be replaced as it is now; undefined: it may be. Throws as `findTarget`. */
-export async function whyKept(
-  connection: Connection,
-  machine: Pick<ReplicaTarget, 'ref' | 'id'>,
-  system: string,
+  machine: Found,
+  { purpose, mark }: Pick<Marked, 'purpose' | 'mark'>,
   options: CallOptions,
 ): Promise<HoldfastError | undefined> {
-  const { refusal, loss } = await look(connection, machine, system, options)
-  return refusal ?? loss
+  const known = await read(connection, machine, options)
+  return refusalOf(known, purpose, mark.system) ?? (isOf(known.marked, mark) ? undefined : refused(known.what, 'is a newer one'))
 }
 
-/** Whether an earlier run is about to put another machine there: until that has ended nobody has this id. */
-async function refuseWhileSwapped({ session, settings }: Connection, id: string, options: CallOptions): Promise<void> {
-  for await (const { marked, name } of annotatedMachines(session, options)) {
-    if (marked?.takes?.id !== id) continue
-    throw new HoldfastError('IN_USE', `The replica ${marked.takes.name} on ${nameOf(settings)} is being replaced by ${name}.`, {
+/**
+ * Why a machine must not be removed as it is now; undefined: it may be.
+ * @throws NOT_FOUND: it has gone, also where another machine has its reference now. UNREACHABLE, ACCESS_DENIED: not enough is known of it.
+ */
+export async function whyKept(
+  connection: Connection,
+  machine: Found,
+  { purpose, mark }: Pick<Marked, 'purpose' | 'mark'>,
+  options: CallOptions,
+): Promise<HoldfastError | undefined> {
+  const loss = await lossOf(connection, await read(connection, machine, options), machine, options)
+  return (await whyNotWhole(connection, machine, { purpose, mark }, options)) ?? loss
+}
+
+/** Whether an earlier run is about to put another machine there, also where it cannot be read now: until that has ended nobody has this id. */
+async function refuseWhileSwapped({ session, settings }: Connection, id: string, { mark, signal }: RunContext): Promise<void> {
+  for await (const one of annotatedMachines(session, { signal })) {
+    const hidden = one.annotation === undefined && isAttemptName(one.name, mark.system)
+    if (hidden)
+      throw new HoldfastError(
+        'IN_USE',
+        `${nameOf(settings)} cannot read the machine ${one.name} now, which may be about to take this place.`,
+        {
+          remedy:
+            'Look whether its datastore is there and whether its host is connected. If it is gone for good, take it out of the inventory.',
+          details: { id },
+        },
+      )
+    if (!isSwapping(one) || one.marked.takes.id !== id) continue
+    throw new HoldfastError('IN_USE', `The replica ${one.marked.takes.name} on ${nameOf(settings)} is being replaced by ${one.name}.`, {
       remedy: 'An earlier run was interrupted: the engine finishes that first, and this is tried again.',
       details: { id },
     })
@@ -183,12 +212,24 @@ async function refuseWhileSwapped({ session, settings }: Connection, id: string,
 export async function findTarget(
   connection: Connection,
   { id, point }: { readonly id: string; readonly point: string },
-  { mark, signal }: RunContext,
+  run: RunContext,
 ): Promise<ReplicaTarget> {
-  await refuseWhileSwapped(connection, id, { signal })
-  const ref = await findReference(connection, id, { signal })
-  const { target, refusal, loss } = await look(connection, { ref, id }, mark.system, { signal })
-  const reason = refusal ?? (target.point === point ? undefined : loss)
+  await refuseWhileSwapped(connection, id, run)
+  const ref = await findReference(connection, id, run)
+  const known = await read(connection, { ref, id }, run)
+  const { name, values, marked } = known
+  const refusal = refusalOf(known, 'replica', run.mark.system)
+  const loss = refusal !== undefined || marked?.point === point ? undefined : await lossOf(connection, known, { ref, id }, run)
+  const reason = refusal ?? loss
   if (reason !== undefined) throw reason
-  return target
+  const [parent, pool] = [values.parent, values.resourcePool] as readonly (MoRef | undefined)[]
+  return {
+    ref,
+    id,
+    name,
+    mark: marked?.mark ?? run.mark,
+    point: marked?.point,
+    folder: parent?.type === 'Folder' ? ({ type: 'Folder', value: parent.value } as const) : undefined,
+    pool: pool?.type === 'ResourcePool' ? ({ type: 'ResourcePool', value: pool.value } as const) : undefined,
+  }
 }

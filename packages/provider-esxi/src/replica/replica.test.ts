@@ -34,6 +34,13 @@ const byteOf = (point: string): number | undefined => diskOf(point)[0]
 const start = (host: ReplicaHost, network: 'as-configured' | 'connected' | 'disconnected') =>
   startMachine(host.connection, { type: 'VirtualMachine', value: host.machine().value }, { ...call, network })
 
+/** Why a machine is not removed, by what its notes say. */
+function kept(host: ReplicaHost, { ref, id }: { readonly ref: MoRef<'VirtualMachine'>; readonly id: string }) {
+  const marked = readMark(host.simulator.machines().find(({ value }) => value === ref.value)?.conduct.annotation)
+  if (marked === undefined) throw new Error(`${ref.value} has no mark`)
+  return whyKept(host.connection, { ref, id }, marked, call)
+}
+
 describe('a replica that is new', () => {
   test('is off, holds its point, has no network, and is the original to its guest but not to the host', () =>
     withHost(async (host) => {
@@ -209,6 +216,42 @@ describe('a replica that is brought to another point', () => {
       expect(host.replicas()).toEqual(['web_replica replica a'])
     }))
 
+  test('is refused while another machine has a disk of it, which would be deleted', () =>
+    withHost(
+      async (host) => {
+        const id = await host.replicate('a')
+        const [disk] = host.machine('helper').hardware.disks
+        const file = disk?.fileName
+        Object.assign(disk ?? {}, { fileName: host.machine().hardware.disks[0]?.fileName })
+        const error = await rejection(host.replicate('b', { target: id }))
+        expect(error).toMatchObject({ code: 'UNSUPPORTED', message: expect.stringContaining('helper') })
+        Object.assign(disk ?? {}, { fileName: file })
+        expect(await host.replicate('b', { target: id })).toBe(id)
+      },
+      { machines: [original, { name: 'helper', uuid: '22222222-0000-4000-8000-000000000000' }] },
+    ))
+
+  test.each([
+    ['whose file is at the root of a datastore', '[datastore1] web_replica.vmx', '[datastore1] web_replica.vmdk'],
+    ['of which nobody knows where its file is', undefined, '[datastore1] web_replica.vmdk'],
+    ['with a disk at the root of a datastore', '[datastore1] web/web.vmx', '[datastore2] data.vmdk'],
+    ['with a disk in a folder of that name of another datastore', '[datastore1] web/web.vmx', '[datastore2] web/web.vmdk'],
+  ])('is refused for a machine %s', (_what, home, file) =>
+    withHost(async (host) => {
+      const id = await host.replicate('a')
+      const machine = host.machine()
+      const own = machine.properties
+      Object.assign(machine.hardware.disks[0] ?? {}, { fileName: file })
+      machine.properties = (values) => {
+        const { 'config.files.vmPathName': _path, ...rest } = own.call(machine, values)
+        return { ...rest, ...(home !== undefined && { 'config.files.vmPathName': values.text(home) }) }
+      }
+      expect(await rejection(host.replicate('b', { target: id }))).toMatchObject({ code: 'UNSUPPORTED' })
+      expect(await kept(host, { ref: { type: 'VirtualMachine', value: machine.value }, id })).toMatchObject({ code: 'UNSUPPORTED' })
+      expect(host.replicas()).toEqual(['web_replica replica a'])
+    }),
+  )
+
   test('is refused when the account may not read what would go with it', () =>
     withHost(async (host) => {
       const id = await host.replicate('a')
@@ -229,8 +272,8 @@ describe('a replica that is brought to another point', () => {
     withHost(async (host) => {
       const [first, second] = [await host.replicate('a'), await host.replicate('a', { name: 'second' })]
       const ref = { type: 'VirtualMachine', value: host.machine('second').value } as const
-      expect(await rejection(whyKept(host.connection, { ref, id: first }, 'test', call))).toMatchObject({ code: 'NOT_FOUND' })
-      expect(await whyKept(host.connection, { ref, id: second }, 'test', call)).toBeUndefined()
+      expect(await rejection(kept(host, { ref, id: first }))).toMatchObject({ code: 'NOT_FOUND' })
+      expect(await kept(host, { ref, id: second })).toBeUndefined()
     }))
 
   test('tells it when the host does not give it the id of the old one', () =>

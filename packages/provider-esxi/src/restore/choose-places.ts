@@ -210,13 +210,17 @@ export async function choosePlaces(
 }
 
 /** @throws DISK_FULL: the datastore has less than what the machine needs at once. */
-export function requireSpace({ datastore: { name, freeBytes }, at }: Pick<ChosenPlaces, 'at' | 'datastore'>, neededBytes: number): void {
+export function requireSpace(
+  { datastore: { name, freeBytes }, at }: Pick<ChosenPlaces, 'at' | 'datastore'>,
+  neededBytes: number,
+  { diskProvisioning }: Pick<RestoreOptions, 'diskProvisioning'>,
+): void {
   if (freeBytes >= neededBytes) return
   throw new HoldfastError(
     'DISK_FULL',
     `The datastore ${name} on ${at} has ${formatBytes(freeBytes)} left; the machine needs ${formatBytes(neededBytes)}.`,
     {
-      remedy: 'Free space on the datastore, choose another one with options.datastore, or options.diskProvisioning: "thin".',
+      remedy: `Free space on the datastore, or choose another one with options.datastore${diskProvisioning === 'thin' ? '.' : ', or options.diskProvisioning: "thin".'}`,
       details: { datastore: name, freeBytes, neededBytes },
     },
   )

@@ -47,7 +47,9 @@ function refuseUnknown({ given, at }: NetworkRules, names: readonly string[], av
 function unmapped(names: readonly string[], available: readonly KnownNetwork[], at: string): HoldfastError {
   const there = available.map(({ name }) => name)
   const which = names.length === 1 ? `The network ${quoted(names)} of the point is` : `The networks ${quoted(names)} of the point are`
-  const example = `networks: { ${names.map((name) => `${JSON.stringify(name)}: ${JSON.stringify(there[0] ?? 'a network')}`).join(', ')} }`
+  // Of several each is another one: an example with one name for all would be taken as it is.
+  const instead = names.length === 1 ? (there[0] ?? '...') : '...'
+  const example = `networks: { ${names.map((name) => `${JSON.stringify(name)}: ${JSON.stringify(instead)}`).join(', ')} }`
   return new HoldfastError('INVALID_OPTIONS', `${which} not on ${at}, which has ${quoted(there)}.`, {
     remedy: there.length === 0 ? 'Make a network on the host first.' : `Say which to use instead: options ${example}.`,
     details: { networks: [...names], available: there },

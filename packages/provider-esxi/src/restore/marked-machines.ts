@@ -1,7 +1,7 @@
 import type { CallOptions, Mark } from '@holdfast/core/spec'
 import { idOf, type MachineIdentity } from '../inventory/machine-properties.ts'
 import { decodeName } from '../inventory/object-name.ts'
-import { type Marked, readMark } from '../mark.ts'
+import { type Marked, readMark, type Taken } from '../mark.ts'
 import { retrieveAll } from '../vim25/retrieve.ts'
 import type { Session } from '../vim25/session.ts'
 import type { MoRef } from '../vim25/values.ts'
@@ -42,5 +42,13 @@ export const isOfRun = (marked: Marked | undefined, { system, run }: Omit<Mark, 
 /** Machines that were or are being restored; marks of snapshots that have got into an annotation are none. */
 export const isUnfinished = (marked: Marked | undefined): boolean => marked?.purpose === 'machine-unfinished'
 export const isDelivered = (marked: Marked | undefined): boolean => marked?.purpose === 'machine' || marked?.purpose === 'replica'
-/** Whole, and on its way into the place of an older replica: neither to be removed nor delivered. */
-export const isSwapping = (marked: Marked | undefined): boolean => marked?.purpose === 'replica-swap'
+
+/** A machine that is whole, and on its way into the place of an older replica: neither to be removed nor delivered. */
+export type SwappingMachine = AnnotatedMachine & { readonly marked: Marked & { readonly takes: Taken } }
+
+/** A copy that somebody has made of one carries the same line; it is a machine of theirs. */
+export function isSwapping(one: AnnotatedMachine): one is SwappingMachine {
+  if (one.marked?.purpose !== 'replica-swap' || one.marked.takes === undefined) return false
+  const { id, by } = one.marked.takes
+  return one.ref.value === by.ref || one.id === by.id || one.id === id
+}

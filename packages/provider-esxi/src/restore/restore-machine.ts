@@ -77,7 +77,7 @@ async function makeMachine(connection: Connection, plan: Plan, run: RunContext):
   const { request, options, content, old } = plan
   await checkParts(content.parts, run)
   const places = await choosePlaces(connection, options, run, old)
-  requireSpace(places, neededBytes(content, options))
+  requireSpace(places, neededBytes(content, options), options)
   const names = content.ovf.networks.map(({ name }) => name)
   const rules = { given: options.networks, isolated: request.purpose !== 'recover', inPlace: request.purpose === 'replica' }
   const networks = mapNetworks(names, places.networks, { ...rules, at: places.at })

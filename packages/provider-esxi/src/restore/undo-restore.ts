@@ -34,7 +34,7 @@ export async function undoRestore(
   }
   const delivered = own.find(({ marked }) => isDelivered(marked))
   if (delivered?.id !== undefined) return { delivered: { workload: delivered.id } }
-  const swapping = own.find(({ marked }) => isSwapping(marked))
+  const swapping = own.find(isSwapping)
   if (swapping !== undefined)
     throw new HoldfastError('UNDO_FAILED', `${swapping.name} is still needed: it is about to take the place of a replica.`, {
       remedy: 'Nothing: it stays or goes when that has ended.',

@@ -3,10 +3,10 @@ import {
   type ByteStream,
   type CallOptions,
   type Clock,
-  collectBytes,
   createLentAnswer,
   HoldfastError,
   throwIfAborted,
+  withDeadline,
 } from '@holdfast/core/spec'
 import { textOf } from '../vim25/host-requests.ts'
 import { openPinnedSocket } from '../vim25/pinned-socket.ts'
@@ -40,9 +40,21 @@ function requestHead({ url, cookie }: DownloadOptions): string {
   return `${fields.join('\r\n')}\r\n\r\n`
 }
 
-async function refusal(status: number, body: ByteStream, transfer: Transfer): Promise<HoldfastError> {
-  const said = await collectBytes(body, 4096).catch(() => new Uint8Array())
-  return refusedTransfer(status, Buffer.from(said).toString('utf8'), transfer)
+const [mostSaid, saidWithinMs] = [4096, 5000]
+
+/** Why it is refused: what has come of a page soon, which may be long, or never end. What we have said ourselves is a secret, and is taken out of it. */
+async function refusal(status: number, body: ByteStream, options: DownloadOptions, whole: CallOptions): Promise<HoldfastError> {
+  const { clock, url, cookie } = options
+  let said = ''
+  const read = async (): Promise<void> => {
+    for await (const chunk of body) {
+      said += Buffer.from(chunk).toString('utf8')
+      if (said.length >= mostSaid) return
+    }
+  }
+  await withDeadline({ clock, milliseconds: saidWithinMs, name: 'an answer', ...whole }, read).catch(() => undefined)
+  for (const secret of [url.path, cookie]) if (secret !== undefined) said = said.replaceAll(secret, '***')
+  return refusedTransfer(status, said, options)
 }
 
 /** An answer that is read from a connection once there is one, and since when somebody waits for it. */
@@ -51,12 +63,16 @@ function createReading(options: DownloadOptions, whole: AbortSignal) {
   let socket: TLSSocket | undefined
   let begun = false
   let waitingSince: number | undefined = clock.monotonic()
+  const aborted = () => answer.fail(whole.reason)
   const answer = createLentAnswer({
     onRoom: () => void socket?.resume(),
     onWait: (isWaiting) => {
       waitingSince = isWaiting ? clock.monotonic() : undefined
     },
-    onEnd: () => void socket?.destroy(),
+    onEnd() {
+      whole.removeEventListener('abort', aborted)
+      socket?.destroy()
+    },
     explain(cause) {
       if (whole.aborted) return whole.reason
       return begun ? brokenTransfer(cause, answer.received, options) : unreachable(cause, options)
@@ -66,7 +82,7 @@ function createReading(options: DownloadOptions, whole: AbortSignal) {
     const opened = await openPinnedSocket(options.url, { signal: whole, receive: answer.receive })
     socket = opened
     opened.on('error', answer.fail).on('close', answer.closed)
-    whole.addEventListener('abort', () => answer.fail(whole.reason), { once: true })
+    whole.addEventListener('abort', aborted, { once: true })
     opened.write(requestHead(options))
     opened.resume()
     const status = await answer.head
@@ -106,7 +122,7 @@ export async function download(options: DownloadOptions): Promise<ByteStream & A
   }
   try {
     const status = await reading.open()
-    if (status !== 200) throw await refusal(status, reading.chunks(), options)
+    if (status !== 200) throw await refusal(status, reading.chunks(), options, { signal: whole })
   } catch (cause) {
     await close()
     throw whole.aborted ? whole.reason : HoldfastError.isInstance(cause) ? cause : unreachable(cause, options)

@@ -16,6 +16,8 @@ export interface PinnedHost {
 export interface PinnedSocketOptions extends CallOptions {
   /** Given all bytes that come, in one buffer that is used again. False: no more until the socket is resumed. Absent: the socket is read as any other. */
   receive?(bytes: Uint8Array): boolean
+  /** Milliseconds of silence until it is trusted. Default 30,000. */
+  readonly connectMs?: number
 }
 
 /** Some records of TLS, of 16 KiB each, at once. */
@@ -26,7 +28,7 @@ const bufferBytes = 64 * 1024
  * @throws What the connection fails with; ACCESS_DENIED: another certificate than the thumbprint says. An aborted signal rejects with its reason.
  */
 export async function openPinnedSocket({ host, connectTo, thumbprint }: PinnedHost, options: PinnedSocketOptions): Promise<TLSSocket> {
-  const { signal, receive } = options
+  const { signal, receive, connectMs = 30_000 } = options
   throwIfAborted(signal)
   const socket = connect({
     host: connectTo.host,
@@ -43,6 +45,8 @@ export async function openPinnedSocket({ host, connectTo, thumbprint }: PinnedHo
   })
   const aborted = () => socket.destroy(new Error('aborted'))
   signal.addEventListener('abort', aborted, { once: true })
+  const silent = Object.assign(new Error('the host takes the connection and says nothing'), { code: 'ETIMEDOUT' })
+  socket.setTimeout(connectMs, () => socket.destroy(silent))
   try {
     await new Promise<void>((resolve, reject) => {
       socket.once('secureConnect', resolve)
@@ -52,6 +56,7 @@ export async function openPinnedSocket({ host, connectTo, thumbprint }: PinnedHo
     throwIfAborted(signal)
     const refused = thumbprint === undefined ? undefined : refusedCertificate(host.host, socket.getPeerCertificate(), thumbprint)
     if (refused !== undefined) throw refused
+    socket.setTimeout(0)
     return socket
   } catch (cause) {
     socket.destroy()

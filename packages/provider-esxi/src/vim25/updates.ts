@@ -1,4 +1,5 @@
 import { type CallOptions, HoldfastError, throwIfAborted } from '@holdfast/core/spec'
+import { closedError } from './closed-error.ts'
 import { isFault } from './faults.ts'
 import { type Session, tidily } from './session.ts'
 import type { Data, MoRef } from './values.ts'
@@ -168,7 +169,7 @@ export function createUpdates(session: Session): Updates {
       }
     },
     async [Symbol.asyncDispose]() {
-      closed.abort(new HoldfastError('ABORTED', 'The connection is closed.', { retryable: false }))
+      closed.abort(closedError())
       await rounds.end()
     },
   }

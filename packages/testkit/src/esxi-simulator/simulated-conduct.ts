@@ -13,6 +13,8 @@ export interface SimulatedQuestion {
 /** What a machine is like apart from its hardware, and how it takes what is done to it. A test may change all of it. */
 export interface SimulatedConduct {
   annotation: string
+  /** Counts changes of its settings. */
+  changes: number
   /** The tools run in its guest while it is on. */
   toolsRunning: boolean
   /** Milliseconds that its guest takes to shut down; undefined: it never does. */
@@ -57,6 +59,7 @@ export const movedOrCopied: SimulatedQuestion = {
 
 export const createConduct = (given: Partial<SimulatedConduct> = {}): SimulatedConduct => ({
   annotation: '',
+  changes: 0,
   toolsRunning: true,
   shutdownMs: 0,
   question: undefined,
@@ -92,11 +95,15 @@ const tasksOf = (world: SimulatedWorld, value: string): readonly string[] =>
     .filter((object) => object.type === 'Task' && 'entity' in object && object.entity === value)
     .map((object) => object.value)
 
+/** Tells one state of the settings from any other. */
+export const versionOf = ({ changes }: SimulatedConduct): string => `version-${changes}`
+
 /** The properties that show the conduct of a machine. */
 export function conductProperties(world: SimulatedWorld, machine: string, conduct: SimulatedConduct, on: boolean, values: TypedValues) {
   const { annotation, toolsRunning, question, consolidationNeeded } = conduct
   return {
     'config.annotation': values.text(annotation),
+    'config.changeVersion': values.text(versionOf(conduct)),
     'guest.toolsRunningStatus': values.text(toolsRunning && on ? 'guestToolsRunning' : 'guestToolsNotRunning'),
     'runtime.consolidationNeeded': values.truth(consolidationNeeded),
     'runtime.question': question === undefined ? undefined : questionInfo(question, values),

@@ -1,4 +1,5 @@
 import type { Host } from './calls/call.ts'
+import { versionOf } from './simulated-conduct.ts'
 import { instanceUuidFor } from './simulated-identity.ts'
 import { endTracking, type SimulatedMachine } from './simulated-machine.ts'
 import { field, reference, type SimulatedFault } from './soap-answer.ts'
@@ -102,6 +103,9 @@ function changeSettings(machine: SimulatedMachine, spec: RequestElement): void {
 export function reconfigure(host: Host, machine: SimulatedMachine, spec: RequestElement | undefined): SimulatedFault | undefined {
   if (spec === undefined || !isInOrder(spec, specFields))
     return { fault: 'InvalidRequest', message: 'The fields of VirtualMachineConfigSpec are not those of the schema, or not in its order.' }
+  const version = textAt(spec, 'changeVersion')
+  if (version !== undefined && version !== versionOf(machine.conduct))
+    return { fault: 'ConcurrentAccess', message: 'The operation cannot complete due to concurrent modification by another operation.' }
   const clash = sameName(host, machine, nameGiven(textAt(spec, 'name') ?? machine.name))
   if (clash !== undefined) return clash
   const asked = textAt(spec, 'instanceUuid')
@@ -114,6 +118,7 @@ export function reconfigure(host: Host, machine: SimulatedMachine, spec: Request
   if (textAt(spec, 'changeTrackingEnabled') === 'true' && machine.settings.hardwareVersion < 7)
     return { fault: 'NotSupported', message: 'The operation is not supported on the object.' }
   changeSettings(machine, spec)
+  machine.conduct.changes += 1
   const { ignoresChanges, keepsInstanceUuid } = machine.conduct
   if (instance !== undefined && !ignoresChanges && !keepsInstanceUuid) machine.settings.instanceUuid = instance
   return undefined

@@ -179,12 +179,18 @@ async function allOf<Result>(runs: readonly JoinedRun<Result>[]): Promise<readon
   if (runs.length === 1) throw first.reason
   const failures = failed.map(({ workload, key, reason }) => ({ workload, key, code: codeOf(reason) ?? null, message: wordsOf(reason) }))
   const known = HoldfastError.isInstance(first.reason) ? first.reason : undefined
-  const message = `${failed.length} of ${runs.length} workloads failed; ${first.workload}: ${wordsOf(first.reason)}`
+  const others = failed.slice(1, 1 + mostNamed).map(({ workload }) => workload)
+  const more = failed.length - 1 - others.length
+  const also = others.length === 0 ? '' : ` Also: ${others.join(', ')}${more > 0 ? ` and ${more} more` : ''} (see details.failures).`
+  const message = `${failed.length} of ${runs.length} workloads failed; ${first.workload}: ${wordsOf(first.reason)}${also}`
   throw new HoldfastError(known?.code ?? 'RUN_FAILED', message, {
     cause: first.reason,
     ...(known && { remedy: known.remedy, retryable: known.retryable }),
     details: { outcomes: outcomes as readonly Json[], failures },
   })
 }
+
+/** Workloads of which an error says that they failed too. */
+const mostNamed = 5
 
 const wordsOf = (reason: unknown): string => (reason instanceof Error ? reason.message : errorText(reason))

@@ -85,6 +85,8 @@ export function createAnswerParser({ onHead }: AnswerEvents): AnswerParser {
   }
 }
 
+const framingFields: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding'])
+
 function parseHead(lines: readonly string[]): { readonly status: number; readonly framing: State; readonly length: number } {
   const [first = '', ...fields] = lines
   const status = Number(/^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(first)?.[1])
@@ -93,11 +95,16 @@ function parseHead(lines: readonly string[]): { readonly status: number; readonl
   for (const field of fields) {
     const [, name, value = ''] = /^([^\s:]+):[ \t]*(.*?)[ \t]*$/.exec(field) ?? []
     if (name === undefined) throw malformed('HPE_INVALID_HEADER_TOKEN', 'a header field has no name')
-    headers.set(name.toLowerCase(), value)
+    const key = name.toLowerCase()
+    // Whoever sends the length twice in two ways would be read in two ways.
+    if (framingFields.has(key) && headers.has(key) && headers.get(key) !== value)
+      throw malformed('HPE_UNEXPECTED_CONTENT_LENGTH', `${key} comes twice and differs`)
+    headers.set(key, value)
   }
   if (status === 204 || status === 304) return { status, framing: 'counted', length: 0 }
   const coding = headers.get('transfer-encoding')
   if (coding !== undefined) {
+    if (headers.has('content-length')) throw malformed('HPE_UNEXPECTED_CONTENT_LENGTH', 'a length is given beside chunks')
     if (coding.toLowerCase() !== 'chunked') throw malformed('HPE_INVALID_TRANSFER_ENCODING', `the coding is ${coding}`)
     return { status, framing: 'chunk-size', length: 0 }
   }

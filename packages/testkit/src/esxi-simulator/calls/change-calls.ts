@@ -108,8 +108,10 @@ const rename: Work = (host, machine, call) =>
     run() {
       const name = nameGiven(textOf(call, 'newName'))
       const clash = sameName(host, machine, name)
-      if (clash === undefined) machine.name = name
-      return clash
+      if (clash !== undefined) return clash
+      machine.name = name
+      machine.conduct.changes += 1
+      return undefined
     },
   })
 
