@@ -64,10 +64,10 @@ function diskOf(disk: Data<'VirtualDisk'>, devices: readonly Device[]): FoundDis
   const plugged = slotOf(disk, devices)
   const slot = plugged?.slot ?? `device${disk.key}`
   const { backing } = disk
-  const any = (backing ?? {}) as AnyBacking
+  const facts = (backing ?? {}) as AnyBacking
   const onFile = isOf(backing, 'VirtualDeviceFileBackingInfo') ? backing : undefined
   return {
-    key: any.uuid ?? slot,
+    key: facts.uuid ?? slot,
     slot,
     deviceKey: disk.key,
     name: labelOf(disk),
@@ -76,12 +76,12 @@ function diskOf(disk: Data<'VirtualDisk'>, devices: readonly Device[]): FoundDis
     datastore: onFile?.datastore,
     backing: kindOf(backing),
     backingType: backing?.$type ?? 'none',
-    mode: any.diskMode ?? 'persistent',
-    uuid: any.uuid,
-    thin: any.thinProvisioned ?? false,
-    encrypted: any.keyId !== undefined,
-    shared: any.sharing === 'sharingMultiWriter',
-    changeId: any.changeId,
+    mode: facts.diskMode ?? 'persistent',
+    uuid: facts.uuid,
+    thin: facts.thinProvisioned ?? false,
+    encrypted: facts.keyId !== undefined,
+    shared: facts.sharing === 'sharingMultiWriter',
+    changeId: facts.changeId,
     bus: buses.find(([type]) => isOf(plugged?.controller, type))?.[1] ?? 'scsi',
   }
 }

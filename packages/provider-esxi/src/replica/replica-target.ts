@@ -179,6 +179,7 @@ export async function whyKept(
   options: CallOptions,
 ): Promise<HoldfastError | undefined> {
   const loss = await lossOf(connection, await read(connection, machine, options), machine, options)
+  // Once more, and last: the look at the disks of all other machines takes its time.
   return (await whyNotWhole(connection, machine, { purpose, mark }, options)) ?? loss
 }
 

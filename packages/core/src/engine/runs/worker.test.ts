@@ -5,49 +5,30 @@ import { systemClock } from '../../clock.ts'
 import type { Clock } from '../../spec/clock.ts'
 import { createEngine } from '../create-engine.ts'
 
-test('freeze: a process that stood still for longer than its lease does not take its own run over', async () => {
+/** An engine whose process stands still for longer than its lease, in the middle of a backup or just before it looks for runs. */
+async function runOfFrozen(where: 'backup' | 'take'): Promise<unknown> {
   const leaseMs = 600
   let slept = 0
-  const clock: Clock = { ...systemClock, now: () => systemClock.now() + slept, monotonic: () => systemClock.monotonic() + slept }
-  const platform = memoryPlatform()
-  const id = platform.addVolume('data')
-  const provider = scriptedProvider(platform, { shape: 'tarVolume', name: 'p' })
-  const engine = await createEngine({
-    name: 'node-a',
-    clock,
-    leaseMs,
-    store: memoryStore({ clock, ids: countingIds('s') }),
-    repositories: { main: memoryRepository({ clock }) },
-    providers: {
-      p: {
-        ...provider,
-        async backup(request, sink, run) {
-          slept += 10 * leaseMs
-          await engine.run({ key: 'other', operation: 'verify', repository: 'main' }) // makes the worker look for runs at once
-          return provider.backup(request, sink, run)
-        },
-      },
-    },
-  })
-  await engine.start()
-  await engine.run({ key: 'k', operation: 'backup', repository: 'main', workload: { provider: 'p', id } })
-  expect(await engine.getRun('k')).toMatchObject({ state: 'succeeded', attempt: 1, failures: 0 })
-  await engine.stop()
-})
-
-test('freeze: a process that stands still just before it looks for runs does not take its own run over', async () => {
-  const leaseMs = 600
-  let slept = 0
+  let working = false
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + slept, monotonic: () => systemClock.monotonic() + slept }
   const platform = memoryPlatform()
   const id = platform.addVolume('data')
   const provider = scriptedProvider(platform, { shape: 'tarVolume', name: 'p' })
   const store = memoryStore({ clock, ids: countingIds('s') })
-  let working = false
-  const take: typeof store.runs.take = (...given) => {
-    if (working) slept += 10 * leaseMs
+  const standStill = (at: typeof where): void => {
+    if (at !== where || !working) return
+    slept += 10 * leaseMs
     working = false
+  }
+  const take: typeof store.runs.take = (...given) => {
+    standStill('take')
     return store.runs.take(...given)
+  }
+  const backup: typeof provider.backup = async (request, sink, run) => {
+    working = true
+    standStill('backup')
+    await engine.run({ key: 'other', operation: 'verify', repository: 'main' }) // makes the worker look for runs at once
+    return provider.backup(request, sink, run)
   }
   const engine = await createEngine({
     name: 'node-a',
@@ -55,21 +36,22 @@ test('freeze: a process that stands still just before it looks for runs does not
     leaseMs,
     store: { ...store, runs: { ...store.runs, take } },
     repositories: { main: memoryRepository({ clock }) },
-    providers: {
-      p: {
-        ...provider,
-        async backup(request, sink, run) {
-          working = true
-          await engine.run({ key: 'other', operation: 'verify', repository: 'main' }) // makes the worker look for runs at once
-          return provider.backup(request, sink, run)
-        },
-      },
-    },
+    providers: { p: { ...provider, backup } },
   })
   await engine.start()
   await engine.run({ key: 'k', operation: 'backup', repository: 'main', workload: { provider: 'p', id } })
-  expect(await engine.getRun('k')).toMatchObject({ state: 'succeeded', attempt: 1, failures: 0 })
+  expect(slept).toBe(10 * leaseMs)
+  const run = await engine.getRun('k')
   await engine.stop()
+  return run
+}
+
+test('freeze: a process that stood still for longer than its lease does not take its own run over', async () => {
+  expect(await runOfFrozen('backup')).toMatchObject({ state: 'succeeded', attempt: 1, failures: 0 })
+})
+
+test('freeze: a process that stands still just before it looks for runs does not take its own run over', async () => {
+  expect(await runOfFrozen('take')).toMatchObject({ state: 'succeeded', attempt: 1, failures: 0 })
 })
 
 test('runDue waits for a plan with a pattern, also of a provider that answers at once', async () => {
