@@ -60,9 +60,11 @@ test('the empty manifest of a dead number stays for twice the grace time, and lo
     for await (const { path } of repository.list('', options)) if (path.includes('manifest')) found.push(path)
     return found.length
   }
+  let sweeps = 0
   const sweptAfter = async (hours: number) => {
     await clock.advance(hours * hour)
-    const key = `sweep-${clock.monotonic()}`
+    sweeps += 1
+    const key = `sweep-${sweeps}`
     await clock.runUntil(Promise.resolve(engine.run({ key, operation: 'sweep', repository: 'main' })))
     return await manifests()
   }

@@ -60,7 +60,9 @@ export async function* gather(chunks: AsyncIterable<Uint8Array>, passLarge = fal
   let resting: Buffer | undefined
   let filled = 0
   for await (const chunk of chunks) {
-    if (passLarge && filled === 0 && chunk.length >= pieceBytes / 2 && chunk.length % unit === 0) {
+    if (passLarge && filled % unit === 0 && chunk.length >= pieceBytes / 2 && chunk.length % unit === 0) {
+      if (filled > 0) yield filling.subarray(0, filled)
+      filled = 0
       yield chunk
       continue
     }

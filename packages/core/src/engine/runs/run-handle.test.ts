@@ -1,6 +1,7 @@
 import { countingIds, memoryPlatform, memoryRepository, memoryStore, scriptedProvider, seededRandom } from '@holdfast/testkit'
 import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../clock.ts'
+import type { Clock } from '../../spec/clock.ts'
 import { HoldfastError } from '../../spec/errors.ts'
 import { createEngine } from '../create-engine.ts'
 
@@ -47,4 +48,28 @@ test('when the only workload of a plan fails, its error is thrown as it is', asy
   const { error } = await world(['gone'], [])
   expect(error.code).toBe('NOT_FOUND')
   expect(error.message).not.toContain('workloads failed')
+})
+
+test('whoever awaits a run hears of its end at once, not when it is time to look again', async () => {
+  const platform = memoryPlatform({ random: seededRandom(8) })
+  const workloads = [{ provider: 'p', id: platform.addVolume('data') }]
+  const looks: number[] = []
+  const clock: Clock = {
+    ...systemClock,
+    // The time between two looks does not pass.
+    sleep: (milliseconds, options) =>
+      systemClock.sleep(milliseconds === 100 ? looks.push(milliseconds) * 3_600_000 : milliseconds, options),
+  }
+  const engine = await createEngine({
+    name: 'node-a',
+    store: memoryStore({ clock, ids: countingIds('s') }),
+    repositories: { main: memoryRepository({ clock }) },
+    providers: { p: scriptedProvider(platform, { shape: 'tarVolume', name: 'p' }) },
+    plans: { nightly: { kind: 'backup', repository: 'main', workloads } },
+    clock,
+  })
+  onTestFinished(() => engine.stop())
+  await engine.start()
+  await expect(engine.runPlan('nightly')).resolves.toMatchObject([{ point: expect.any(String) }])
+  expect(looks).not.toHaveLength(0)
 })

@@ -80,12 +80,38 @@ function neverBegun({ id, key, operation, attempt, workload, planId }: Run, reas
 }
 
 async function resultOf<Result>(parts: EngineParts, runId: string, options: CallOptions): Promise<Result> {
-  for (;;) {
-    const run = await parts.store.runs.get(runId, options)
-    if (!run) throw new HoldfastError('NOT_FOUND', `The run ${runId} is not in the catalog any more.`)
-    if (run.state === 'succeeded') return run.result as Result
-    if (run.state === 'failed' || run.state === 'cancelled' || run.state === 'skipped') throw errorOf(run)
-    await parts.clock.sleep(pollMs, options)
+  const ending = listenForEnd(parts, runId)
+  try {
+    for (;;) {
+      const run = await parts.store.runs.get(runId, options)
+      if (!run) throw new HoldfastError('NOT_FOUND', `The run ${runId} is not in the catalog any more.`)
+      if (run.state === 'succeeded') return run.result as Result
+      if (run.state === 'failed' || run.state === 'cancelled' || run.state === 'skipped') throw errorOf(run)
+      await ending.sleep(options)
+    }
+  } finally {
+    ending.stop()
+  }
+}
+
+/** Whether a run ends in this process is heard at once; elsewhere it is seen when somebody looks. */
+function listenForEnd({ events, clock }: EngineParts, runId: string) {
+  const ended = new AbortController()
+  const listener = ({ id }: { readonly id: string }) => {
+    if (id === runId) ended.abort()
+  }
+  events.on('run-finished', listener)
+  let told = false
+  return {
+    /** Until it is time to look again. Cut short once, when the run was heard to end: then the catalog has it. */
+    async sleep({ signal }: CallOptions): Promise<void> {
+      if (told) return await clock.sleep(pollMs, { signal })
+      await clock.sleep(pollMs, { signal: AbortSignal.any([signal, ended.signal]) }).catch((error: unknown) => {
+        if (signal.aborted || !ended.signal.aborted) throw error
+      })
+      told = ended.signal.aborted
+    },
+    stop: () => events.off('run-finished', listener),
   }
 }
 

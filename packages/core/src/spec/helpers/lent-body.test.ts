@@ -34,6 +34,22 @@ describe('a lent body', () => {
     await sending
     expect(received.digest('hex')).toBe(sent.digest('hex'))
   })
+  it('gives what comes in many pieces at once as one chunk', async () => {
+    const body = createLentBody({ onRoom() {} })
+    const chunks = body.chunks()
+    const first = chunks.next()
+    for (let count = 0; count < 3; count++) body.push(Buffer.alloc(16_384, count))
+    await Promise.resolve()
+    body.push(Buffer.alloc(16_384, 3))
+    expect((await first).value).toHaveLength(65_536)
+    const second = chunks.next()
+    for (let count = 0; count < 20; count++) body.push(Buffer.alloc(16_384, count))
+    expect((await second).value).toHaveLength(262_144)
+    body.end()
+    expect((await chunks.next()).value).toHaveLength(65_536)
+    expect((await chunks.next()).done).toBe(true)
+  })
+
   it('tells an error after what came before it', async () => {
     const body = createLentBody({ onRoom() {} })
     body.push(Buffer.from('before'))

@@ -29,11 +29,12 @@ export function createLentBody({ onRoom, onWait }: LentBodyOptions): LentBody {
   let filled = 0
   let ended: { readonly error?: unknown } | undefined
   let wake = () => {}
-  /** The oldest buffer and how much is in it; the one that is being filled when there is no other. */
+  const quiet = createQuietWatch(() => wake())
+  /** The oldest buffer and how much is in it; when there is no other, the one that is being filled, unless more comes just now. */
   const take = (): { readonly buffer: Buffer; readonly length: number } | undefined => {
     const buffer = full.shift()
     if (buffer !== undefined) return { buffer, length: bufferBytes }
-    if (filling === undefined || filled === 0) return undefined
+    if (filling === undefined || filled === 0 || (quiet.isWatching && ended === undefined)) return undefined
     const part = { buffer: filling, length: filled }
     filling = undefined
     filled = 0
@@ -58,8 +59,9 @@ export function createLentBody({ onRoom, onWait }: LentBodyOptions): LentBody {
         full.push(filling)
         filling = undefined
         filled = 0
+        wake()
       }
-      wake()
+      quiet.arrived()
       return full.length < mostFull
     },
     end(outcome) {
@@ -77,6 +79,30 @@ export function createLentBody({ onRoom, onWait }: LentBodyOptions): LentBody {
         else if ('error' in ended) throw ended.error
         else return
       }
+    },
+  }
+}
+
+/** Calls back when nothing more comes at once: a reader that is woken for every record of TLS does more of waking than of reading. */
+function createQuietWatch(onQuiet: () => void) {
+  let arrivals = 0
+  let isWatching = false
+  const watch = (): void => {
+    const seen = arrivals
+    isWatching = true
+    setImmediate(() => {
+      if (arrivals > seen) return watch()
+      isWatching = false
+      onQuiet()
+    })
+  }
+  return {
+    get isWatching() {
+      return isWatching
+    },
+    arrived(): void {
+      arrivals += 1
+      if (!isWatching) watch()
     },
   }
 }
