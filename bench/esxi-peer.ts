@@ -5,8 +5,7 @@ import { basename, join } from 'node:path'
 import { esxi } from '@holdfast/provider-esxi'
 import { findPeers } from '../scripts/peers/find-peers.ts'
 import { startGovmomiHost } from '../scripts/peers/govmomi-host.ts'
-import { ourProgram } from './build.ts'
-import { measure } from './measure.ts'
+import { type TimedCost, timedProgram } from './chain-runs.ts'
 import { sampleDiskContent, writeSampleDisk } from './sample-disk.ts'
 import { seededBytes } from './seeded-bytes.ts'
 import type { BenchLine, Cost } from './statistics.ts'
@@ -26,14 +25,22 @@ export interface EsxiPeer extends AsyncDisposable {
   /** A twelfth of the clusters of the disk are other ones, somewhere. */
   changeDisk(): Promise<void>
   /** `full`: no increments are planned. `times`: runs of one engine, one after the other. */
-  backup(folder: string, kind: 'full' | 'chain', times?: number): Promise<Cost>
-  /** Of the newest point in the folder. */
-  restore(folder: string, name: string): Promise<Cost>
+  backup(folder: string, kind: 'full' | 'chain', times?: number): Promise<TimedCost>
+  /** Of the newest point in the folder, once for each name, by one engine. */
+  restore(folder: string, ...names: readonly string[]): Promise<TimedCost>
   /** The words of a call of govc. */
   govc(command: string, ...words: readonly string[]): readonly [string, ...string[]]
   /** Throws unless the disk of the machine holds what that of the source holds; `exactly`: in the same bytes of the file. */
   compareDisk(machine: string, how: 'exactly' | 'content'): Promise<void>
   removeMachine(name: string): void
+}
+
+/** Runs of an engine that has started, one after the other. */
+export const runsOfOneEngine = 3
+
+/** An engine is started once and runs for months: what its runs cost without its start. The memory is that of the whole process. */
+export function ofRunningEngine({ rssMib, times }: TimedCost): Cost {
+  return { wallSeconds: times.runs ?? Number.NaN, cpuSeconds: times.runs_cpu ?? Number.NaN, ...(rssMib !== undefined && { rssMib }) }
 }
 
 /** The name of the machine. */
@@ -79,9 +86,8 @@ export async function openEsxiPeer(parent: string, size: number, say: (text: str
       pack()
       copyFileSync(image, await diskOf(sourceName))
     },
-    backup: (target, kind, times = 1) =>
-      measure(process.execPath, ourProgram('esxi-backup', JSON.stringify(login), id, target, kind, `${times}`)),
-    restore: (target, name) => measure(process.execPath, ourProgram('esxi-restore', JSON.stringify(login), id, target, name)),
+    backup: (target, kind, times = 1) => timedProgram('esxi-backup', [JSON.stringify(login), id, target, kind, `${times}`]),
+    restore: (target, ...names) => timedProgram('esxi-restore', [JSON.stringify(login), id, target, ...names]),
     govc,
     async compareDisk(machine, how) {
       const disk = await diskOf(machine)

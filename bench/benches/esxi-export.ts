@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
 import { told } from '../chain-runs.ts'
-import { type EsxiPeer, fileBelow, openEsxiPeer, sourceName } from '../esxi-peer.ts'
+import { type EsxiPeer, fileBelow, ofRunningEngine, openEsxiPeer, runsOfOneEngine, sourceName } from '../esxi-peer.ts'
 import { measureShell, quoted } from '../measure.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
@@ -27,8 +27,8 @@ async function oneSize({ folder, rounds, print, say }: BenchContext, size: numbe
       chain: (round) => told(say, 'ours, with sums of clusters', own('chain', round)),
       plain: (round) => told(say, 'govc', theirs(false, round)),
       durable: (round) => told(say, 'govc, sync', theirs(true, round)),
-      service: () => told(say, `ours, ${nights} runs of one engine`, service()),
-      nightly: () => told(say, `govc, ${nights} times`, nightly()),
+      service: () => told(say, `ours, ${runsOfOneEngine} runs of an engine that has started`, service()),
+      nightly: () => told(say, `govc, ${runsOfOneEngine} times`, nightly()),
     })
     const data = await peer.data()
     const [full, chain] = [
@@ -38,26 +38,23 @@ async function oneSize({ folder, rounds, print, say }: BenchContext, size: numbe
     print(benchLine('esxi-export', 'govc export.ovf -sha 256', costs.full, costs.plain, full))
     print(benchLine('esxi-export', 'govc export.ovf -sha 256', costs.chain, costs.plain, chain))
     print(benchLine('esxi-export', 'govc export.ovf -sha 256; sync files folder', costs.full, costs.durable, full))
-    const runs = { ours: `${nights} runs of one engine, no increments planned, made durable`, ...data }
-    print(benchLine('esxi-export', `govc export.ovf -sha 256, ${nights} times`, costs.service, costs.nightly, runs))
+    const runs = { ours: `${runsOfOneEngine} runs of an engine that has started, no increments planned, made durable`, ...data }
+    print(benchLine('esxi-export', `govc export.ovf -sha 256, ${runsOfOneEngine} times`, costs.service, costs.nightly, runs))
   } finally {
     await peer[Symbol.asyncDispose]()
   }
 }
 
-/** An engine is started once and runs for months: so its start counts as it does there, or still too much. */
-const nights = 3
-
 async function ourNights(peer: EsxiPeer, folder: string): Promise<Cost> {
   settled(folder)
-  const cost = await peer.backup(folder, 'full', nights)
+  const cost = ofRunningEngine(await peer.backup(folder, 'full', runsOfOneEngine))
   await rm(folder, { recursive: true })
   return cost
 }
 
 async function govcNights(peer: EsxiPeer, folder: string): Promise<Cost> {
   settled(folder)
-  const commands = Array.from({ length: nights }, (_, night) =>
+  const commands = Array.from({ length: runsOfOneEngine }, (_, night) =>
     peer
       .govc('export.ovf', '-vm', sourceName, '-sha', '256', join(folder, `${night}`))
       .map(quoted)

@@ -2,8 +2,8 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
 import { told } from '../chain-runs.ts'
-import { type EsxiPeer, fileBelow, openEsxiPeer } from '../esxi-peer.ts'
-import { measure } from '../measure.ts'
+import { type EsxiPeer, fileBelow, ofRunningEngine, openEsxiPeer, runsOfOneEngine } from '../esxi-peer.ts'
+import { measureShell, quoted } from '../measure.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
 
@@ -55,29 +55,41 @@ async function oneSize(
   try {
     const { point, packageFolder, ours, how } = await prepare(peer)
     const descriptor = fileBelow(packageFolder, '.ovf')
-    const imported = async (name: string, round: number, same: Prepared['how'], work: () => Promise<Cost>): Promise<Cost> => {
+    const imported = async (names: readonly string[], round: number, same: Prepared['how'], work: () => Promise<Cost>): Promise<Cost> => {
       settled()
       const cost = await work()
-      if (round === 0) await peer.compareDisk(name, same)
-      peer.removeMachine(name)
+      for (const name of names) {
+        if (round === 0) await peer.compareDisk(name, same)
+        peer.removeMachine(name)
+      }
       return cost
     }
+    const several = (who: string) => Array.from({ length: runsOfOneEngine }, (_, number) => `${who}-${number}`)
+    const own = (names: readonly string[]) => (round: number) =>
+      told(
+        say,
+        `ours, ${names.length} times`,
+        imported(names, round, how, async () => {
+          const cost = await peer.restore(point, ...names)
+          return names.length === 1 ? cost : ofRunningEngine(cost)
+        }),
+      )
+    const theirs = (names: readonly string[]) => (round: number) =>
+      told(
+        say,
+        `govc, ${names.length} times`,
+        imported(names, round, 'exactly', () => govc(peer, descriptor, names)),
+      )
     const costs = await interleaved(rounds, {
-      ours: (round) =>
-        told(
-          say,
-          'ours',
-          imported('ours', round, how, () => peer.restore(point, 'ours')),
-        ),
-      peer: (round) =>
-        told(
-          say,
-          'govc',
-          imported('theirs', round, 'exactly', () => govc(peer, descriptor, 'theirs')),
-        ),
+      ours: own(['ours']),
+      peer: theirs(['theirs']),
+      service: own(several('ours')),
+      nightly: theirs(several('theirs')),
     })
     const data = { ours, ...(await peer.data()) }
+    const runs = { ...data, ours: `${runsOfOneEngine} runs of an engine that has started, ${ours}` }
     print(benchLine(bench, 'govc import.ovf -m', costs.ours, costs.peer, data))
+    print(benchLine(bench, `govc import.ovf -m, ${runsOfOneEngine} times`, costs.service, costs.nightly, runs))
     await rm(packageFolder, { recursive: true })
     await rm(point, { recursive: true, force: true })
   } finally {
@@ -86,7 +98,7 @@ async function oneSize(
 }
 
 /** `-m`: it compares the sums of the package with those of the host. */
-function govc(peer: EsxiPeer, descriptor: string, name: string): Promise<Cost> {
-  const [program, ...words] = peer.govc('import.ovf', '-m', '-name', name, descriptor)
-  return measure(program, words)
+function govc(peer: EsxiPeer, descriptor: string, names: readonly string[]): Promise<Cost> {
+  const commands = names.map((name) => peer.govc('import.ovf', '-m', '-name', name, descriptor).map(quoted).join(' '))
+  return measureShell(commands.join(' && '))
 }

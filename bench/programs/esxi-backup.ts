@@ -2,10 +2,13 @@
 // no increments are planned, so no sums of clusters are made.
 import { esxi } from '@holdfast/provider-esxi'
 import { openEngine } from './open-engine.ts'
+import { tellRuns } from './time-spent.ts'
 
 const [host = '', machine = '', folder = '', kind = '', times = '1'] = process.argv.slice(2)
 const plan = kind === 'full' ? { chain: { maxIncrementals: 0 } } : {}
 const engine = await openEngine(folder, esxi(JSON.parse(host)), machine, plan)
 await engine.start()
-for (let time = 0; time < Number(times); time += 1) await engine.runPlan('once')
+await tellRuns(async () => {
+  for (let time = 0; time < Number(times); time += 1) await engine.runPlan('once')
+})
 await engine.stop()

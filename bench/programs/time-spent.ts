@@ -53,3 +53,11 @@ export async function* meteredWrites(bytes: ByteStream, writing: Meter): AsyncGe
 export function tellTimes(times: { readonly [name: string]: number }): void {
   process.stderr.write(`\ntimes ${JSON.stringify(times)}\n`)
 }
+
+/** Does the work of an engine that has started, and tells what it cost by itself, without the start. */
+export async function tellRuns(work: () => Promise<void>): Promise<void> {
+  const [began, before] = [performance.now(), process.cpuUsage()]
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  tellTimes({ runs: (performance.now() - began) / 1000, runs_cpu: (user + system) / 1e6 })
+}

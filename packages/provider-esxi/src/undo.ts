@@ -16,9 +16,11 @@ const undoers: { readonly [kind: string]: Undo } = {
 }
 
 function undoMachine(connection: Connection, { id, kind, data, mark }: Intent, options: CallOptions): Promise<Undone> {
-  const machine = typeof data === 'object' && data !== null && 'machine' in data ? data.machine : undefined
+  const { machine, abandon } = (typeof data === 'object' && data !== null && !Array.isArray(data) ? data : {}) as {
+    readonly [name: string]: unknown
+  }
   if (typeof machine !== 'string') throw new HoldfastError('INTERNAL', `Intent ${id} (${kind}) names no machine.`)
-  return undoRestore(connection, mark, { machine }, options)
+  return undoRestore(connection, mark, { machine, abandon: abandon === true }, options)
 }
 
 /**

@@ -113,24 +113,32 @@ test('an attempt that wakes up before it removes the old one, after an undo that
   expect(host.replicas()).toEqual(['web_replica replica b'])
 })
 
-test('an attempt that wakes up while an undo is about to remove its machine does not remove the old one', async () => {
-  const { host, id } = await replicated()
-  const run = host.run()
-  const [ended, removing] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-  const undo = interruptedAt(host, { method: 'Destroy_Task', number: 1 }, async () => {
-    removing.resolve()
-    await ended.promise
-  })
-  let undone: Promise<unknown> = Promise.resolve()
-  const late = interruptedAt(host, { method: 'ReconfigVM_Task', number: 1 }, () => {
-    undone = run.undoOpen({ by: undoOn(undo) }).finally(() => removing.resolve())
-    return removing.promise
-  })
-  expect(await code(refresh({ ...host, connection: { ...late, clock: hurriedClock() } }, id, 'b', run))).toBe('PROVIDER_FAILED')
-  ended.resolve()
-  await undone
-  expect(host.replicas()).toEqual(['web_replica replica a'])
-})
+async function undoLeftovers(connection: ReplicaHost['connection']): Promise<void> {
+  for await (const intent of listLeftovers(connection, 'esxi', call)) await undoIntent(connection, intent, call)
+}
+
+test.each(['intents', 'leftovers'] as const)(
+  'an attempt that wakes up while an undo by %s is about to remove its machine does not remove the old one',
+  async (by) => {
+    const { host, id } = await replicated()
+    const run = host.run()
+    const [ended, removing] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const undo = interruptedAt(host, { method: 'Destroy_Task', number: 1 }, async () => {
+      removing.resolve()
+      await ended.promise
+    })
+    let undone: Promise<unknown> = Promise.resolve()
+    const late = interruptedAt(host, { method: 'ReconfigVM_Task', number: 1 }, () => {
+      const undoing = by === 'intents' ? run.undoOpen({ by: undoOn(undo) }) : undoLeftovers(undo)
+      undone = undoing.finally(() => removing.resolve())
+      return removing.promise
+    })
+    expect(await code(refresh({ ...host, connection: { ...late, clock: hurriedClock() } }, id, 'b', run))).toBe('PROVIDER_FAILED')
+    ended.resolve()
+    await undone
+    expect(host.replicas()).toEqual(['web_replica replica a'])
+  },
+)
 
 test('the old one stays where the new one has gone by hand', async () => {
   const { host, dead, waiting } = await halfWay()

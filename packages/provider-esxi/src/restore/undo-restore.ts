@@ -1,9 +1,11 @@
 import { type CallOptions, HoldfastError, type Intent, type Mark, type RestoreResult } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
+import { againWhile } from '../machine-task.ts'
 import { isOf } from '../mark.ts'
+import { abandon } from '../replica/swap-replica.ts'
 import { nameOf } from '../vim25/host-requests.ts'
 import { type AnnotatedMachine, annotatedMachines, isDelivered, isOfRun, isSwapping, isUnfinished } from './marked-machines.ts'
-import { removeMachine } from './remove-machine.ts'
+import { heldFaults, removeMachine } from './remove-machine.ts'
 
 /** The kind of undo of a machine that was being made. */
 export const removeMachineKind = 'remove-machine'
@@ -12,6 +14,14 @@ export const removeMachineKind = 'remove-machine'
 export interface RemoveMachine {
   /** Name of the machine while it is unfinished. */
   readonly machine: string
+  /** Its attempt is known from the host alone, and may still be at work: it is told to give up first. */
+  readonly abandon?: boolean
+}
+
+/** A replica that its attempt would put in the place of an older one now must be neither removed nor left to do so. */
+async function removeAbandoned(connection: Connection, one: AnnotatedMachine, mark: Mark, options: CallOptions): Promise<void> {
+  await againWhile(connection, heldFaults, () => abandon(connection, one, mark, options), options)
+  await removeMachine(connection, { ...one, marked: { purpose: 'machine-unfinished', mark, abandoned: true } }, options)
 }
 
 /**
@@ -23,9 +33,10 @@ export interface RemoveMachine {
 export async function undoRestore(
   connection: Connection,
   mark: Mark,
-  { machine }: RemoveMachine,
+  intent: RemoveMachine,
   options: CallOptions,
 ): Promise<'undone' | { readonly delivered: RestoreResult }> {
+  const { machine } = intent
   const own: AnnotatedMachine[] = []
   let unreadable: AnnotatedMachine | undefined
   for await (const one of annotatedMachines(connection.session, options)) {
@@ -40,7 +51,12 @@ export async function undoRestore(
       remedy: 'Nothing: it stays or goes when that has ended.',
       details: { machine },
     })
-  for (const one of own) if (isUnfinished(one.marked)) await removeMachine(connection, one, options)
+  for (const one of own) {
+    if (!isUnfinished(one.marked)) continue
+    // On one that runs no attempt goes on.
+    if (intent.abandon && one.power === 'poweredOff') await removeAbandoned(connection, one, mark, options)
+    else await removeMachine(connection, one, options)
+  }
   if (unreadable === undefined) return 'undone'
   throw new HoldfastError(
     'UNDO_FAILED',
@@ -68,7 +84,7 @@ export async function* restoreLeftovers(connection: Connection, provider: string
   for await (const { marked, name } of annotatedMachines(connection.session, options)) {
     if (marked === undefined || !isUnfinished(marked)) continue
     const { mark } = marked
-    const data = { machine: name }
+    const data = { machine: name, abandon: true }
     yield {
       id: `leftover:${removeMachineKind}:${mark.system}:${mark.run}.${mark.attempt}`,
       provider,
