@@ -35,6 +35,9 @@ export interface EsxiPeer extends AsyncDisposable {
   removeMachine(name: string): void
 }
 
+/** Bytes of data of which the VMDK, packed, has 1 GiB: what is read and sent. */
+export const gibibyteInVmdk = 2080 * 2 ** 20
+
 /** Runs of an engine that has started, one after the other. */
 export const runsOfOneEngine = 3
 

@@ -3,14 +3,14 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
 import { told } from '../chain-runs.ts'
-import { type EsxiPeer, fileBelow, ofRunningEngine, openEsxiPeer, runsOfOneEngine, sourceName } from '../esxi-peer.ts'
+import { type EsxiPeer, fileBelow, gibibyteInVmdk, ofRunningEngine, openEsxiPeer, runsOfOneEngine, sourceName } from '../esxi-peer.ts'
 import { measureShell, quoted } from '../measure.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
 
 /** A machine of a simulated host through the engine into an OVF package, with SHA-256 of everything, against `govc export.ovf -sha 256`. */
 export async function esxiExport(context: BenchContext): Promise<void> {
-  for (const size of context.sizes ?? [context.size ?? 2 ** 30]) await oneSize(context, size)
+  for (const size of context.sizes ?? [context.size ?? gibibyteInVmdk]) await oneSize(context, size)
 }
 
 async function oneSize({ folder, rounds, print, say }: BenchContext, size: number): Promise<void> {

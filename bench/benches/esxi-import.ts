@@ -2,14 +2,14 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
 import { told } from '../chain-runs.ts'
-import { type EsxiPeer, fileBelow, ofRunningEngine, openEsxiPeer, runsOfOneEngine } from '../esxi-peer.ts'
+import { type EsxiPeer, fileBelow, gibibyteInVmdk, ofRunningEngine, openEsxiPeer, runsOfOneEngine } from '../esxi-peer.ts'
 import { measureShell, quoted } from '../measure.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
 
 /** A kept full into a new machine of a simulated host, against `govc import.ovf` of the same package. */
 export async function esxiImport(context: BenchContext): Promise<void> {
-  for (const size of context.sizes ?? [context.size ?? 2 ** 30])
+  for (const size of context.sizes ?? [context.size ?? gibibyteInVmdk])
     await oneSize(context, size, 'esxi-import', async (peer) => {
       const full = join(context.folder, 'full')
       await mkdir(full)

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import { parseStrict } from '@holdfast/core/spec'
 import * as z from 'zod'
 import { isThumbprint } from './vim25/pinned-agent.ts'
@@ -22,6 +23,18 @@ export interface HostOptions {
   readonly hostMap?: { readonly [name: string]: string }
 }
 
+/** `name`, `name:port`, `[::1]:port` or `::1`. */
+const isReachable = (text: string): boolean => isIPv6(text) || /^(\[[\da-f:.]+\]|[^/@\s:[\]]+)(:\d{1,5})?$/i.test(text)
+
+const hostMap = z
+  .record(
+    z.string().refine((name) => name !== '' && !/[/@\s]|^[^:]*:[^:]*$/.test(name), 'expected the name of a host, without scheme and port'),
+    z.string().refine(isReachable, 'expected an address or a name, with or without a port'),
+  )
+  // The names in addresses of a lease are in lower case, whatever the host calls itself.
+  .transform((map) => Object.fromEntries(Object.entries(map).map(([name, at]) => [name.toLowerCase(), at])))
+  .default({})
+
 const schema = z.strictObject({
   host: z
     .string()
@@ -32,7 +45,7 @@ const schema = z.strictObject({
   password: z.string(),
   thumbprint: z.string().refine(isThumbprint, 'expected a SHA-256 or SHA-1 in hexadecimal').optional(),
   stallMs: z.int().min(1).default(900_000),
-  hostMap: z.record(z.string(), z.string()).default({}),
+  hostMap,
 })
 
 /** With all defaults. */

@@ -49,7 +49,7 @@ function pausing(meanwhile: () => Promise<void>): Clock {
 }
 
 /** An attempt that dies just before a call. */
-async function diedAt(host: RestoreHost, method: 'HttpNfcLeaseComplete' | 'Rename_Task'): Promise<MemoryRun> {
+async function diedAt(host: RestoreHost, method: 'HttpNfcLeaseComplete' | 'ReconfigVM_Task'): Promise<MemoryRun> {
   const dying = dyingConnection(host.connection, { from: method, at: 1, when: 'before' })
   const run = memoryRunContext({ provider: undoOn(host.connection), mark })
   await expect(restoreMachine(dying.connection, request, point(), run.run)).rejects.toThrow()
@@ -74,7 +74,7 @@ function interrupted(connection: Connection, from: string, at: number, meanwhile
 
 test('undo of a machine by two at once: both are done, and what is foreign stays', async () => {
   await using host = await restoreHost({ machines: [foreign] })
-  const run = await diedAt(host, 'Rename_Task')
+  const run = await diedAt(host, 'ReconfigVM_Task')
   const other = await another(host)
   const slow = interrupted(host.connection, 'Destroy_Task', 1, async () => {
     expect(await run.undoOpen({ by: undoOn(other.connection) })).toEqual(['undone'])

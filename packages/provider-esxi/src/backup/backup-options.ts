@@ -1,4 +1,4 @@
-import { parseStrict } from '@holdfast/core/spec'
+import { invalidOptions, parseStrict } from '@holdfast/core/spec'
 import * as z from 'zod'
 
 /** How a machine is backed up. All have a default. */
@@ -31,5 +31,13 @@ export const backupSchema = z.strictObject({
 
 export type BackupOptions = z.infer<typeof backupSchema>
 
+const subject = 'esxi backup options'
+
 /** @throws INVALID_OPTIONS with the path of the mistake. */
-export const parseBackupOptions = (input: unknown): BackupOptions => parseStrict(backupSchema, input ?? {}, 'esxi backup options')
+export function parseBackupOptions(input: unknown): BackupOptions {
+  if (typeof input === 'object' && input !== null && Object.hasOwn(input, 'changedAreas')) {
+    const remedy = 'It is experimental: write experimental: { changedAreas: true }.'
+    throw invalidOptions(subject, [{ path: 'changedAreas', problem: 'is not known here', remedy }])
+  }
+  return parseStrict(backupSchema, input ?? {}, subject)
+}

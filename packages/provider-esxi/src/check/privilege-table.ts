@@ -49,7 +49,7 @@ export const privilegesByUse: { readonly [use: string]: readonly Privilege[] } =
     privilege('Datastore.AllocateSpace', 'Datastore', 'make disks on a datastore', ['ImportVApp']),
     privilege('Network.Assign', 'Network', 'plug a machine into a network', ['ImportVApp']),
     privilege('VirtualMachine.Config.Annotation', 'VirtualMachine', 'mark a machine as ours', ['ReconfigVM_Task']),
-    privilege('VirtualMachine.Config.Rename', 'VirtualMachine', 'give a restored machine its name', ['Rename_Task']),
+    privilege('VirtualMachine.Config.Rename', 'VirtualMachine', 'give a restored machine its name', ['ReconfigVM_Task']),
     privilege('VirtualMachine.Inventory.Delete', 'VirtualMachine', 'remove what a failed restore left', ['Destroy_Task']),
   ],
   replicas: [

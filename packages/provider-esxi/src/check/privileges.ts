@@ -73,7 +73,8 @@ const experimental = new Set(['changed-areas'])
 
 function ofUse(use: string, missing: readonly Lack[], count: number): Check {
   const name = `privileges-${use}`
-  if (missing.length === 0) return finding('ok', name, `The account has the ${count} privileges that it needs for: ${use}.`)
+  if (missing.length === 0)
+    return finding('ok', name, `The account has ${count === 1 ? 'the privilege' : `the ${count} privileges`} that it needs for: ${use}.`)
   const only = experimental.has(use) ? ` Nothing but ${use} needs that.` : ''
   return finding(
     use === 'backup' ? 'error' : experimental.has(use) ? 'ok' : 'warning',

@@ -200,8 +200,8 @@ describe('the simulated host', () => {
         },
         call,
       )
-    expect(await ended(await host.session.call('Rename_Task', vm, { newName: 'other' }, call))).toBe('DuplicateName')
-    expect(await ended(await host.session.call('Rename_Task', vm, { newName: 'a%2fb' }, call))).toBe('success')
+    expect(await ended(await host.session.call('ReconfigVM_Task', vm, { spec: { name: 'other' } }, call))).toBe('DuplicateName')
+    expect(await ended(await host.session.call('ReconfigVM_Task', vm, { spec: { name: 'a%2fb' } }, call))).toBe('success')
     expect(host.simulator.machine('a/b')?.value).toBe(vm.value)
     expect(await ended(await host.session.call('PowerOnVM_Task', vm, {}, call))).toBe('InvalidPowerState')
     expect(await ended(await host.session.call('Destroy_Task', vm, {}, call))).toBe('InvalidPowerState')

@@ -1,5 +1,5 @@
 import { type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls'
-import { type CallOptions, HoldfastError, throwIfAborted } from '@holdfast/core/spec'
+import { type CallOptions, HoldfastError, invalidOptions, throwIfAborted } from '@holdfast/core/spec'
 import { Agent, buildConnector } from 'undici'
 import { connectionError, nameOf } from './host-requests.ts'
 
@@ -79,10 +79,15 @@ export function createPinnedAgent(thumbprint: string | undefined, { connectMs, a
 
 /**
  * Reads the certificate of a host without trusting it, for a person to compare with what the console of the host shows. Nothing is sent.
- * @throws UNREACHABLE; an aborted signal rejects with its reason.
+ * @param host Name or address, without a scheme.
+ * @throws INVALID_OPTIONS: no such name. UNREACHABLE; an aborted signal rejects with its reason.
  */
-export function readHostCertificate(host: string, port: number, { signal }: CallOptions): Promise<HostCertificate> {
+export async function readHostCertificate(host: string, port: number, { signal }: CallOptions): Promise<HostCertificate> {
   throwIfAborted(signal)
+  if (host === '' || /[/@\s]/.test(host))
+    throw invalidOptions('readHostCertificate', [
+      { path: 'host', problem: 'is no host name or address', remedy: 'Leave out the scheme and the path: "esxi.example".' },
+    ])
   return new Promise((resolve, reject) => {
     const socket = tlsConnect({ host, port, rejectUnauthorized: false, servername: /^[\d.:]+$/.test(host) ? '' : host })
     const end = () => {

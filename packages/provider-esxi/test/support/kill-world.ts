@@ -33,7 +33,7 @@ export const killedCases = {
     order: { operation: 'restore', name: restoredName },
     points: 0,
     made: restoredName,
-    requests: ['ImportVApp', 'POST disk-0.vmdk', 'HttpNfcLeaseComplete', 'Rename_Task', 'ReconfigVM_Task'],
+    requests: ['ImportVApp', 'POST disk-0.vmdk', 'HttpNfcLeaseComplete', 'ReconfigVM_Task'],
   },
   replica: {
     order: { operation: 'restore', target: replica.id },

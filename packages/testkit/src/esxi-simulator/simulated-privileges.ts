@@ -15,7 +15,6 @@ const privilegeOf: { readonly [method: string]: string } = {
   QueryChangedDiskAreas: 'VirtualMachine.Provisioning.DiskRandomRead',
   ReconfigureAutostart: 'Host.Config.AutoStart',
   RemoveSnapshot_Task: 'VirtualMachine.State.RemoveSnapshot',
-  Rename_Task: 'VirtualMachine.Config.Rename',
   RevertToSnapshot_Task: 'VirtualMachine.State.RevertToSnapshot',
   ShutdownGuest: 'VirtualMachine.Interact.PowerOff',
 }

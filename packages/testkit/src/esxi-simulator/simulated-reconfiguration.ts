@@ -36,7 +36,7 @@ function isInOrder({ children }: RequestElement, fields: readonly string[]): boo
   return places.every((place, at) => place >= 0 && place >= (places[at - 1] ?? 0))
 }
 
-export const sameName = (host: Host, machine: SimulatedMachine, name: string): SimulatedFault | undefined => {
+const sameName = (host: Host, machine: SimulatedMachine, name: string): SimulatedFault | undefined => {
   const other = host.machines.find((one) => one !== machine && one.name === name)
   return (
     other && {
@@ -48,7 +48,7 @@ export const sameName = (host: Host, machine: SimulatedMachine, name: string): S
 }
 
 /** Names come with `%25`, `%2f` and `%5c`. */
-export const nameGiven = (text: string): string =>
+const nameGiven = (text: string): string =>
   text.replaceAll(/%[0-9a-f]{2}/gi, (triple) => String.fromCharCode(Number.parseInt(triple.slice(1), 16)))
 
 const badDevice: SimulatedFault = {

@@ -3,7 +3,6 @@ import type { MethodEntry } from './schema-entry.ts'
 /** Changes of a machine: settings, power, questions. */
 export const changeMethods = {
   ReconfigVM_Task: { on: 'VirtualMachine', parameters: { spec: 'VirtualMachineConfigSpec' }, result: 'ref:Task' },
-  Rename_Task: { on: 'VirtualMachine', parameters: { newName: 'string' }, result: 'ref:Task' },
   Destroy_Task: { on: 'VirtualMachine', parameters: {}, result: 'ref:Task' },
   PowerOnVM_Task: { on: 'VirtualMachine', parameters: { host: 'ref:HostSystem?' }, result: 'ref:Task' },
   PowerOffVM_Task: { on: 'VirtualMachine', parameters: {}, result: 'ref:Task' },

@@ -1,6 +1,6 @@
 import { reconfigureAutoStart } from '../simulated-auto-start.ts'
 import { allSnapshots, type PowerState, type SimulatedMachine } from '../simulated-machine.ts'
-import { nameGiven, reconfigure, sameName } from '../simulated-reconfiguration.ts'
+import { reconfigure } from '../simulated-reconfiguration.ts'
 import { field, type SimulatedFault, typedValues } from '../soap-answer.ts'
 import { parameter } from '../soap-request.ts'
 import { type Call, type Given, gone, type Handler, type Host, machineOf, nothing, type Refusal, refused, task, textOf } from './call.ts'
@@ -102,19 +102,6 @@ const answer: Work = ({ world }, { conduct }, call) => {
   return nothing
 }
 
-const rename: Work = (host, machine, call) =>
-  task(host, machine, {
-    description: 'VirtualMachine.rename',
-    run() {
-      const name = nameGiven(textOf(call, 'newName'))
-      const clash = sameName(host, machine, name)
-      if (clash !== undefined) return clash
-      machine.name = name
-      machine.conduct.changes += 1
-      return undefined
-    },
-  })
-
 function takeOut({ world, machines }: Host, machine: SimulatedMachine): void {
   for (const { value } of allSnapshots(machine.snapshots)) {
     const object = world.find('VirtualMachineSnapshot', value)
@@ -151,7 +138,6 @@ export const changeCalls: { readonly [method: string]: Handler } = {
       task(host, machine, { description: 'VirtualMachine.reconfigure', run: () => reconfigure(host, machine, parameter(call, 'spec')) }),
     ),
   ),
-  Rename_Task: onMachine(rename),
   Destroy_Task: onMachine(unlessAsked(destroy)),
   UnregisterVM: onMachine(unregister),
   PowerOnVM_Task: onMachine(unlessAsked(powerOn)),
