@@ -59,7 +59,7 @@ for (const when of ['before', 'after'] as const)
       if (outcome === undefined) break
       outcomes.push(outcome)
     }
-    expect(outcomes.length).toBeGreaterThanOrEqual(8)
+    expect(outcomes.length).toBeGreaterThanOrEqual(7)
     expect(outcomes[0]).toBe('removed')
     if (when === 'after') expect(outcomes.at(-1)).toBe('delivered')
   })
