@@ -41,7 +41,7 @@ export const gibibyteInVmdk = 2080 * 2 ** 20
 /** Runs of an engine that has started, one after the other. */
 export const runsOfOneEngine = 3
 
-/** An engine is started once and runs for months: what its runs cost without its start. The memory is that of the whole process. */
+/** An engine is started once and runs for months: what its runs cost without its start and its stop. The memory is that of the whole process. */
 export function ofRunningEngine({ rssMib, times }: TimedCost): Cost {
   return { wallSeconds: times.runs ?? Number.NaN, cpuSeconds: times.runs_cpu ?? Number.NaN, ...(rssMib !== undefined && { rssMib }) }
 }

@@ -305,12 +305,12 @@ describe('make-a-test-clone', () => {
     // #region clone
     const clone = await engine.restore(web, {
       provider: 'new-host',
-      name: 'web-clone',
+      name: 'clone-of-web',
       options: { datastore: 'fast', networks: { 'VM Network': 'lab' }, newIdentity: true },
     })
     await esx.power?.start(clone.workload, { network: 'disconnected', signal })
     // #endregion clone
-    const [original, copy] = [host.machine('web'), target.machine('web-clone')]
+    const [original, copy] = [host.machine('web'), target.machine('clone-of-web')]
     expect(copy).toMatchObject({ powerState: 'poweredOn' })
     expect(copy?.hardware.cards.map(({ network, connected }) => ({ network, connected }))).toEqual([{ network: 'lab', connected: false }])
     expect(copy?.hardware.cards[0]?.mac).not.toBe(original?.hardware.cards[0]?.mac)

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
-import type { HostOptions } from '@holdfast/provider-esxi'
+import { type HostOptions, readHostCertificate } from '@holdfast/provider-esxi'
 import { simulatedHosts } from './simulated-hosts.ts'
 
 /** Where a machine is taken from, and where its copy is put. */
@@ -9,20 +9,47 @@ export interface Hosts extends AsyncDisposable {
   readonly to: HostOptions
   /** Name of the machine. */
   readonly machine: string
+  /** Of the copy. Default: that of the machine and "-restored". */
+  readonly name?: string
+  /** For the copy. Default: the only one there is. */
+  readonly datastore?: string
+  /** Where the backups are put, in a folder of their own that is removed at the end. Default: the system's folder for temporary files. */
+  readonly folder?: string
   /** Writes the disks of a machine into raw files, past the API, and answers with their paths. Only simulated hosts can. */
   writeDisks?(machine: string, folder: string): Promise<readonly string[]>
 }
 
-const words = { url: { type: 'string' }, user: { type: 'string' }, thumbprint: { type: 'string' }, machine: { type: 'string' } } as const
+const word = { type: 'string' } as const
+const words = { url: word, user: word, thumbprint: word, machine: word, name: word, datastore: word, folder: word }
+
+/** Something that the person at the command line can mend. */
+export class UsageError extends Error {}
+
+const usage = `expected: --url https://HOST --user USER --thumbprint SHA256 --machine NAME
+optional: --name NAME of the copy, --datastore NAME for it, --folder FOLDER with room for all that the machine holds, twice`
+
+function given() {
+  try {
+    return parseArgs({ options: words }).values
+  } catch (cause) {
+    throw new UsageError(`${(cause as Error).message}\n${usage}`, { cause })
+  }
+}
 
 /** Two simulated hosts, or the one that the command line names. Its password comes from ESXI_PASSWORD or standard input: a command line can be seen by everybody. */
 export async function openHosts(): Promise<Hosts> {
-  const { url, user, thumbprint, machine } = parseArgs({ options: words }).values
+  const { url, user, thumbprint, machine, ...rest } = given()
   if (url === undefined) return simulatedHosts()
-  if (user === undefined || thumbprint === undefined || machine === undefined)
-    throw new Error('expected --url https://HOST --user USER --thumbprint SHA256 --machine NAME')
-  const { hostname: host, port } = new URL(url)
+  if (user === undefined || machine === undefined || !URL.canParse(url)) throw new UsageError(usage)
+  const { hostname, port } = new URL(url)
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  if (thumbprint === undefined) {
+    const { sha256, subject } = await readHostCertificate(host, Number(port || 443), { signal: AbortSignal.timeout(30_000) })
+    throw new UsageError(
+      `${host} shows the certificate of ${subject}. Compare it with the console of the host, and give it: --thumbprint ${sha256}`,
+    )
+  }
   const password = process.env.ESXI_PASSWORD ?? (await text(process.stdin)).replace(/\r?\n$/, '')
   const login = { host, port: Number(port || 443), user, password, thumbprint }
-  return { from: login, to: login, machine, async [Symbol.asyncDispose]() {} }
+  return { from: login, to: login, machine, ...rest, async [Symbol.asyncDispose]() {} }
 }

@@ -1,6 +1,7 @@
 // node --conditions=@holdfast/source examples/esxi-backup-restore/main.ts
 // Backs a machine up from one simulated host, restores it under another name on a second one, and lets other programs compare.
 // With a host of your own, where the copy is made and stays: ESXI_PASSWORD=... main.ts --url https://HOST --user USER --thumbprint SHA256 --machine NAME
+// and, if need be, --name NAME of the copy, --datastore NAME for it, --folder FOLDER with room for all that the machine holds, twice.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,7 @@ import { HoldfastError } from '@holdfast/core/spec'
 import { esxi } from '@holdfast/provider-esxi'
 import { sqlite } from '@holdfast/store-sqlite'
 import { checkPackages, compareDisks, disksIn } from './compare.ts'
-import { type Hosts, openHosts } from './hosts.ts'
+import { type Hosts, openHosts, UsageError } from './hosts.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const signal = AbortSignal.timeout(24 * 3_600_000)
@@ -31,9 +32,11 @@ async function backUp(engine: Engine, provider: string, id: string): Promise<str
   return point
 }
 
-async function main({ from, to, machine, writeDisks }: Hosts, folder: string): Promise<boolean> {
+async function main(
+  { from, to, machine, name: copy = `${machine}-restored`, datastore, writeDisks }: Hosts,
+  folder: string,
+): Promise<boolean> {
   const backups = join(folder, 'backups')
-  const copy = `${machine}-restored`
   const host = esxi(from)
   const engine = await createEngine({
     name: 'esxi-example',
@@ -49,11 +52,14 @@ async function main({ from, to, machine, writeDisks }: Hosts, folder: string): P
       ids.set(name, id)
     }
     const id = ids.get(machine)
-    if (id === undefined) throw new Error(`there is no machine ${machine}`)
+    if (id === undefined) throw new UsageError(`There is no machine ${machine}. There are: ${[...ids.keys()].join(', ')}`)
+    if (from === to && ids.has(copy)) throw new UsageError(`There is a machine ${copy} already. Give the copy another name: --name NAME`)
     say(`back up ${machine}`)
     const point = await backUp(engine, 'from', id)
     say(`restore it as ${copy}`)
-    const { workload } = await watched(engine.restore({ provider: 'from', id }, { provider: 'to', name: copy }))
+    const { workload } = await watched(
+      engine.restore({ provider: 'from', id }, { provider: 'to', name: copy, ...(datastore && { options: { datastore } }) }),
+    )
     const [originals, copies] = writeDisks
       ? [await writeDisks(machine, folder), await writeDisks(copy, folder)]
       : // A real host shows its disks by an export alone.
@@ -65,17 +71,24 @@ async function main({ from, to, machine, writeDisks }: Hosts, folder: string): P
   }
 }
 
-const hosts = await openHosts()
-const folder = await mkdtemp(join(tmpdir(), 'holdfast-esxi-'))
+/** Answers with the exit code. */
+async function tried(): Promise<number> {
+  await using hosts = await openHosts()
+  const folder = await mkdtemp(join(hosts.folder ?? tmpdir(), 'holdfast-esxi-'))
+  try {
+    const same = await main(hosts, folder)
+    say(`${hosts.machine}: ${same ? 'identical' : 'different'}`)
+    return same ? 0 : 1
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 try {
-  const same = await main(hosts, folder)
-  say(`${hosts.machine}: ${same ? 'identical' : 'different'}`)
-  process.exitCode = same ? 0 : 1
+  process.exitCode = await tried()
 } catch (error) {
-  if (!HoldfastError.isInstance(error)) throw error
-  say(`${error.message} ${error.remedy} (${error.code})`)
-  process.exitCode = 1
-} finally {
-  await hosts[Symbol.asyncDispose]()
-  await rm(folder, { recursive: true, force: true })
+  if (HoldfastError.isInstance(error)) say(`${error.message}\n${error.remedy} (${error.code})`)
+  else if (error instanceof UsageError) say(error.message)
+  else throw error
+  process.exitCode = error instanceof UsageError ? 2 : 1
 }

@@ -157,6 +157,14 @@ describe('the account', () => {
     `)
   })
 
+  it('lacks the privilege to name what it restores', async () => {
+    expect(await told({ missingPrivileges: { 'VirtualMachine.Config.Rename': 'everywhere' } }, restoreAs())).toMatchInlineSnapshot(`
+      "ACCESS_DENIED
+      ReconfigVM_Task of restored (vm-11) failed on esx1: Permission to perform this operation was denied. (NoPermission) The account lacks the privilege VirtualMachine.Config.Rename.
+      -> Give the account a role with this privilege, on this object or on what it lies in. The check of the provider lists all privileges that are missing."
+    `)
+  })
+
   it('lacks the privilege to restore', async () => {
     expect(await told({ missingPrivileges: { 'VApp.Import': 'everywhere' } }, restoreAs())).toMatchInlineSnapshot(`
       "ACCESS_DENIED
@@ -298,7 +306,7 @@ describe('where a machine is restored', () => {
     expect(await told({}, restoreAs({ name: 'web' }))).toMatchInlineSnapshot(`
       "NAME_TAKEN
       There is a machine web on esx1 already (vm-3).
-      -> Restore under another name."
+      -> Restore under another name: { name: '...' }."
     `)
   })
 })

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import { parseStrict } from '@holdfast/core/spec'
 import * as z from 'zod'
+import { problemOfHost } from './vim25/host-name.ts'
 import { isThumbprint } from './vim25/pinned-agent.ts'
 
 /** Where a host or a vCenter server is, and who logs in. */
@@ -24,22 +25,32 @@ export interface HostOptions {
 }
 
 /** `name`, `name:port`, `[::1]:port` or `::1`. */
-const isReachable = (text: string): boolean => isIPv6(text) || /^(\[[\da-f:.]+\]|[^/@\s:[\]]+)(:\d{1,5})?$/i.test(text)
+function isReachable(text: string): boolean {
+  const [, address, name, port = '1'] = /^(?:\[([^\]]+)\]|([^/@\s:[\]?#]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+  const isPort = Number(port) >= 1 && Number(port) <= 65_535
+  return isIPv6(text) || (isPort && (name !== undefined || isIPv6(address ?? '')))
+}
 
 const hostMap = z
-  .record(
-    z.string().refine((name) => name !== '' && !/[/@\s]|^[^:]*:[^:]*$/.test(name), 'expected the name of a host, without scheme and port'),
-    z.string().refine(isReachable, 'expected an address or a name, with or without a port'),
-  )
+  .record(z.string(), z.string().refine(isReachable, 'expected an address or a name, with or without a port'))
+  .superRefine((map, context) => {
+    const tell = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message })
+    const known = new Set<string>()
+    for (const name of Object.keys(map)) {
+      if (problemOfHost(name) !== undefined) tell(name, 'what stands before it is to be the name of a host, without scheme and port')
+      if (known.has(name.toLowerCase())) tell(name, 'the same host is there twice, in other letters')
+      known.add(name.toLowerCase())
+    }
+  })
   // The names in addresses of a lease are in lower case, whatever the host calls itself.
   .transform((map) => Object.fromEntries(Object.entries(map).map(([name, at]) => [name.toLowerCase(), at])))
   .default({})
 
 const schema = z.strictObject({
-  host: z
-    .string()
-    .refine((text) => text !== '' && !/[/@\s]/.test(text), 'expected a host name or an address, without scheme and path')
-    .refine((text) => !/^[^:]*:[^:]*$/.test(text), 'expected a host name or an address; its port goes into "port"'),
+  host: z.string().superRefine((text, context) => {
+    const message = problemOfHost(text)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  }),
   port: z.int().min(1).max(65_535).default(443),
   user: z.string().min(1),
   password: z.string(),

@@ -14,6 +14,7 @@ import { readMark } from './mark.ts'
 import { restoreMachine } from './restore/restore-machine.ts'
 import { createSnapshot } from './snapshots/create-snapshot.ts'
 import { removeSnapshotKind } from './snapshots/undo-snapshot.ts'
+import { listLeftovers, undoIntent } from './undo.ts'
 import type { SoapCall } from './vim25/soap-client.ts'
 
 const never = { signal: new AbortController().signal }
@@ -107,6 +108,40 @@ test('undo of a machine looks again before each try: the reference may be that o
   expect(await run.undoOpen({ by: undoOn({ ...host.connection, clock }) })).toEqual(['undone'])
   expect(theirs).toBeDefined()
   expect(namesOf(host)).toEqual(['foreign', 'theirs'])
+})
+
+/** As after the loss of the catalog: what the host alone tells. */
+async function undoLeftovers(connection: Connection): Promise<void> {
+  for await (const intent of listLeftovers(connection, 'esxi', never)) await undoIntent(connection, intent, never)
+}
+
+test.each(['NoDiskSpace', 'FileFault', 'NotSupported'])(
+  'undo by leftovers removes a machine also when nothing can be written into its notes (%s)',
+  async (fault) => {
+    await using host = await restoreHost({ machines: [foreign] })
+    await diedAt(host, 'ReconfigVM_Task')
+    host.simulator.refuse('ReconfigVM_Task', { fault, message: 'It cannot be written.' })
+    await undoLeftovers(host.connection)
+    expect(namesOf(host)).toEqual(['foreign'])
+  },
+)
+
+test('undo by leftovers waits for the lease of a dead attempt, some minutes at most, and removes the machine when it has ended', async () => {
+  await using host = await restoreHost({ machines: [foreign] })
+  await diedAt(host, 'HttpNfcLeaseComplete')
+  expect(host.simulator.leases.open.size).toBe(1)
+  const clock = hurriedClock()
+  let waitedMs = 0
+  const sleep: Clock['sleep'] = (milliseconds, options) => {
+    if (milliseconds <= 60_000) waitedMs += milliseconds
+    return clock.sleep(milliseconds, options)
+  }
+  await expect(undoLeftovers({ ...host.connection, clock: { ...clock, sleep } })).rejects.toMatchObject({ code: 'IN_USE' })
+  expect(waitedMs).toBeGreaterThanOrEqual(120_000)
+  expect(waitedMs).toBeLessThanOrEqual(300_000)
+  failLeases(host)
+  await undoLeftovers(host.connection)
+  expect(namesOf(host)).toEqual(['foreign'])
 })
 
 test('undo of a snapshot looks again before each further try: the reference may be that of another snapshot by then', async () => {

@@ -44,7 +44,11 @@ async function checkSchema(database: Transaction<Tables>, place: string): Promis
 export function createContext(database: Kysely<Tables>, platform: SqlPlatform): SqlContext {
   const pending = new Set<Promise<unknown>>()
   const run = async <T>(mode: TransactionMode, { signal }: CallOptions, action: Action<T>): Promise<T> => {
-    if (!context.opened) throw new HoldfastError('STORE_FAILED', `${platform.place} is not open: call open() first`)
+    if (!context.opened)
+      throw new HoldfastError(
+        'STORE_FAILED',
+        `${platform.place} was not opened, or was closed, as engine.stop() does: an engine needs a store of its own, made anew`,
+      )
     const call = platform.transact(database, { signal, mode }, async (transaction) => {
       await checkSchema(transaction, platform.place)
       const now = await platform.now(transaction)

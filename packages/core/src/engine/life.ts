@@ -106,7 +106,11 @@ function refuseStopped(parts: EngineParts, stopped: Promise<void> | undefined): 
   if (stopped) throw stoppedError(parts)
 }
 
-const stoppedError = ({ name }: EngineParts) => new HoldfastError('ENGINE_STOPPED', `The engine "${name}" was stopped.`)
+const stoppedError = ({ name }: EngineParts) =>
+  new HoldfastError(
+    'ENGINE_STOPPED',
+    `The engine "${name}" was stopped. Runs that had not ended are kept, and go on when an engine with its catalog starts.`,
+  )
 
 /** The next call after a failure tries again: it may find the repository mounted. */
 function onceUnlessFailed(body: () => Promise<void>): () => Promise<void> {

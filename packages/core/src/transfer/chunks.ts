@@ -51,7 +51,7 @@ export async function* iterate<T>(iterable: AsyncIterable<T> & Partial<AsyncDisp
 }
 
 /**
- * The same bytes in pieces of {@link pieceBytes}; only the last may be shorter. A piece stays whole while the next one is being asked for, and
+ * The same bytes in pieces of {@link pieceBytes}; only the last may be shorter, and with `passLarge` any before a large chunk. A piece stays whole while the next one is being asked for, and
  * until the one after that is (two buffers in turn), so that a codec can work on one while the next is filled. With `passLarge` a chunk that
  * is large already, and a whole number of `unit`s, is lent on as it is, for readers that need no such time.
  */

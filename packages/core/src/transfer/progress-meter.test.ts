@@ -22,6 +22,22 @@ describe('the progress meter', () => {
       elapsedMs: 5000,
     })
   })
+  it('does not count what was done before the first byte', async () => {
+    const clock = fakeClock()
+    const meter = createProgressMeter({ clock })
+    meter.expect(1000)
+    meter.step('making a snapshot')
+    for (let second = 0; second < 60; second++) {
+      await clock.advance(1000)
+      meter.snapshot()
+    }
+    for (let tenth = 0; tenth < 20; tenth++) {
+      meter.add(10)
+      await clock.advance(100)
+      if (tenth > 0) expect(meter.snapshot().bytesPerSecond).toBeGreaterThanOrEqual(50)
+    }
+    expect(meter.snapshot()).toMatchObject({ bytes: 200, bytesPerSecond: expect.toSatisfy((rate: number) => Math.abs(rate - 100) < 10) })
+  })
   it('smooths the rate, and lets it fall when nothing moves', async () => {
     const clock = fakeClock()
     const meter = createProgressMeter({ clock })

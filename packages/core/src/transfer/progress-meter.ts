@@ -40,31 +40,49 @@ const changeMs = 250
 /** Weight of the newest second in the smoothed rate. */
 const newestWeight = 0.25
 
-/** A meter that begins to count time when it is made. */
-export function createProgressMeter({ clock, onChange }: ProgressMeterOptions): ProgressMeter {
-  const started = clock.monotonic()
-  let bytes = 0
-  let expected = 0
-  let step = { text: '', fraction: undefined as number | undefined }
+/** Bytes per second. What was done before the first bytes came, and how many these are, says nothing about how fast the others are. */
+function createRate(started: number) {
+  let first = { at: started, bytes: 0 }
+  let window = first
   let rate: number | undefined
-  let window = { since: started, bytes: 0 }
-  let told = started
-
-  function smooth(now: number): void {
-    const elapsed = now - window.since
-    if (elapsed < rateWindowMs) return
+  const average = (now: number, bytes: number): number => {
+    const begin = bytes > first.bytes ? first : { at: started, bytes: 0 }
+    return now > begin.at ? ((bytes - begin.bytes) * 1000) / (now - begin.at) : 0
+  }
+  function update(now: number, bytes: number): void {
+    const elapsed = now - window.at
+    if (bytes === 0 || elapsed < rateWindowMs) return
     const newest = ((bytes - window.bytes) * 1000) / elapsed
     // After a long silence the old rate means nothing any more: its weight falls with every second that passed.
     const kept = (1 - newestWeight) ** (elapsed / rateWindowMs)
     rate = rate === undefined ? newest : rate * kept + newest * (1 - kept)
-    window = { since: now, bytes }
+    window = { at: now, bytes }
   }
+  return {
+    begin(now: number, bytes: number): void {
+      first = { at: now, bytes }
+      window = first
+    },
+    update,
+    at(now: number, bytes: number): number {
+      update(now, bytes)
+      return Math.round(rate ?? average(now, bytes))
+    },
+  }
+}
+
+/** A meter that begins to count time when it is made. */
+export function createProgressMeter({ clock, onChange }: ProgressMeterOptions): ProgressMeter {
+  const started = clock.monotonic()
+  const rate = createRate(started)
+  let bytes = 0
+  let expected = 0
+  let step = { text: '', fraction: undefined as number | undefined }
+  let told = started
 
   function snapshot(): Progress {
     const now = clock.monotonic()
-    smooth(now)
-    const elapsedMs = now - started
-    const bytesPerSecond = Math.round(rate ?? (elapsedMs > 0 ? (bytes * 1000) / elapsedMs : 0))
+    const bytesPerSecond = rate.at(now, bytes)
     const totalBytes = expected > 0 && expected >= bytes ? expected : undefined
     const millisecondsLeft =
       totalBytes !== undefined && bytesPerSecond > 0 ? Math.round(((totalBytes - bytes) * 1000) / bytesPerSecond) : undefined
@@ -74,14 +92,20 @@ export function createProgressMeter({ clock, onChange }: ProgressMeterOptions): 
       bytesPerSecond,
       ...(millisecondsLeft !== undefined && { millisecondsLeft }),
     }
-    return { text: textOf(step, numbers), ...numbers, ...(step.fraction !== undefined && { fraction: step.fraction }), elapsedMs }
+    return {
+      text: textOf(step, numbers),
+      ...numbers,
+      ...(step.fraction !== undefined && { fraction: step.fraction }),
+      elapsedMs: now - started,
+    }
   }
 
   return {
     add(added) {
-      bytes += added
       const now = clock.monotonic()
-      smooth(now)
+      if (bytes === 0) rate.begin(now, added)
+      bytes += added
+      rate.update(now, bytes)
       if (onChange === undefined || now - told < changeMs) return
       told = now
       onChange()

@@ -282,7 +282,7 @@ describe('a host behind a vCenter server', () => {
     host.simulator.leases.settings.urlPrefix = 'https://esx7.invalid'
     await expect(backupRun(host, uuid).start()).rejects.toMatchObject({
       code: 'UNREACHABLE',
-      message: expect.stringMatching(/esx7\.invalid \(127\.0\.0\.1:1 by hostMap\).*port 443/),
+      message: expect.stringMatching(/esx7\.invalid \(127\.0\.0\.1:1 by hostMap\).*port 1 of it/),
     })
   })
 

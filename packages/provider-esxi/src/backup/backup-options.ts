@@ -35,8 +35,8 @@ const subject = 'esxi backup options'
 
 /** @throws INVALID_OPTIONS with the path of the mistake. */
 export function parseBackupOptions(input: unknown): BackupOptions {
-  if (typeof input === 'object' && input !== null && Object.hasOwn(input, 'changedAreas')) {
-    const remedy = 'It is experimental: write experimental: { changedAreas: true }.'
+  if (typeof input === 'object' && input !== null && 'changedAreas' in input) {
+    const remedy = `It is experimental: write experimental: { changedAreas: ${input.changedAreas === false ? 'false' : 'true'} }.`
     throw invalidOptions(subject, [{ path: 'changedAreas', problem: 'is not known here', remedy }])
   }
   return parseStrict(backupSchema, input ?? {}, subject)

@@ -66,8 +66,15 @@ export interface HostReport {
 }
 
 function withoutNames(checks: readonly { readonly name: string; readonly status: string }[], names: boolean): HostReport['checks'] {
-  const hidden = (name: string, index: number) => (names ? name : name.replace(/^(datastore|host) .*$/s, `$1 ${index + 1}`))
-  return Object.fromEntries(checks.map(({ name, status }, index) => [hidden(name, index), status]))
+  const seen = new Map<string, number>()
+  const hidden = (name: string) => {
+    const [, kind] = /^(datastore|host) /.exec(name) ?? []
+    if (names || kind === undefined) return name
+    const number = (seen.get(kind) ?? 0) + 1
+    seen.set(kind, number)
+    return `${kind} ${number}`
+  }
+  return Object.fromEntries(checks.map(({ name, status }) => [hidden(name), status]))
 }
 
 /** A message would name machines and places. */

@@ -20,6 +20,11 @@ describe('the URL of a device', () => {
     },
   )
 
+  it('of the host that is asked is trusted as it is, in whatever case its name is written', () => {
+    const address = { host: 'ESXi.Example', port: 10_443 }
+    expect(read('https://EsXi.example:10443/nfc/1', { host: 'ESXi.Example' })).toMatchObject({ host: address, thumbprint: own })
+  })
+
   it('of another host is trusted by the thumbprint that came with it', () => {
     const address = { host: 'esx7.lab', port: 443 }
     expect(read('https://esx7.lab/nfc/52a/disk-0.vmdk?a=1')).toMatchObject({

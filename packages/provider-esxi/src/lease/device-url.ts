@@ -55,8 +55,10 @@ export function readDeviceUrl(device: Data<'HttpNfcLeaseDeviceUrl'>, settings: H
   const url = parsed(device.url)
   const own: HostAddress = { host: settings.host, port: settings.port }
   const named = withoutBrackets(url.hostname)
-  const host = named === '*' ? own : { host: named, port: url.port === '' ? 443 : Number(url.port) }
-  const isOwn = host.host === own.host && host.port === own.port
+  const told: HostAddress = { host: named, port: url.port === '' ? 443 : Number(url.port) }
+  // A URL has its host in lower case, whatever the host and we call it.
+  const isOwn = named === '*' || (told.host === own.host.toLowerCase() && told.port === own.port)
+  const host = isOwn ? own : told
   const mapped = isOwn || !Object.hasOwn(settings.hostMap, host.host) ? undefined : settings.hostMap[host.host]
   const thumbprint = isOwn ? settings.thumbprint : device.sslThumbprint || undefined
   return {

@@ -8,7 +8,7 @@ import { retrieveOne } from '../vim25/retrieve.ts'
 import type { AnnotatedMachine } from './marked-machines.ts'
 
 /** The host holds a machine while a lease is open on it: the lease of a dead attempt ends by itself. */
-export const heldFaults: readonly string[] = ['TaskInProgress', 'ConcurrentAccess', 'InvalidState', 'ResourceInUse']
+const heldFaults: readonly string[] = ['TaskInProgress', 'ConcurrentAccess', 'InvalidState', 'ResourceInUse']
 
 /** "Already so" and "already gone" are what is wanted. */
 async function unless(faults: readonly string[], work: Promise<unknown>): Promise<void> {

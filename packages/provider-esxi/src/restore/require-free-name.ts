@@ -20,7 +20,7 @@ export async function requireFreeName({ session, settings }: Connection, name: s
     if (one.name !== name) continue
     throw new HoldfastError('NAME_TAKEN', `There is a machine ${name} on ${nameOf(settings)} already (${one.ref.value}).`, {
       retryable: isOfRun(one.marked, run.mark) && isUnfinished(one.marked),
-      remedy: 'Restore under another name.',
+      remedy: "Restore under another name: { name: '...' }.",
       details: { name },
     })
   }

@@ -1,11 +1,10 @@
 import { type CallOptions, HoldfastError, type Intent, type Mark, type RestoreResult } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
-import { againWhile } from '../machine-task.ts'
 import { isOf } from '../mark.ts'
 import { abandon } from '../replica/swap-replica.ts'
 import { nameOf } from '../vim25/host-requests.ts'
 import { type AnnotatedMachine, annotatedMachines, isDelivered, isOfRun, isSwapping, isUnfinished } from './marked-machines.ts'
-import { heldFaults, removeMachine } from './remove-machine.ts'
+import { removeMachine } from './remove-machine.ts'
 
 /** The kind of undo of a machine that was being made. */
 export const removeMachineKind = 'remove-machine'
@@ -18,9 +17,17 @@ export interface RemoveMachine {
   readonly abandon?: boolean
 }
 
-/** A replica that its attempt would put in the place of an older one now must be neither removed nor left to do so. */
+/**
+ * A replica that its attempt would put in the place of an older one now must not be removed while it does so. Where its notes cannot be written, as on a full datastore, or say something else by now, it
+ * is looked at as any other: an attempt that is at work at that very moment is less likely than a machine that nobody could remove any more.
+ */
 async function removeAbandoned(connection: Connection, one: AnnotatedMachine, mark: Mark, options: CallOptions): Promise<void> {
-  await againWhile(connection, heldFaults, () => abandon(connection, one, mark, options), options)
+  try {
+    await abandon(connection, one, mark, options)
+  } catch (error) {
+    if (options.signal.aborted) throw error
+    await removeMachine(connection, one, options)
+  }
   await removeMachine(connection, { ...one, marked: { purpose: 'machine-unfinished', mark, abandoned: true } }, options)
 }
 

@@ -19,14 +19,18 @@ export function unreachable(cause: unknown, { what, url, givenBy }: Transfer): u
   if (!HoldfastError.isInstance(error) || error.code !== 'UNREACHABLE' || url.host.host === givenBy) return error
   const code = codeOf(cause) ?? 'no reason given'
   const unknown = code === 'ENOTFOUND' || code === 'EAI_AGAIN'
-  const { host, port } = url.host
-  const shown = url.connectTo === url.host ? host : `${host} (${textOf(url.connectTo)} by hostMap)`
+  const { host } = url.host
+  const isMapped = url.connectTo !== url.host
+  const { port } = url.connectTo
+  const shown = isMapped ? `${host} (${textOf(url.connectTo)} by hostMap)` : host
   return new HoldfastError(
     'UNREACHABLE',
     `${givenBy} handed out the host ${shown} for ${what}, and ${unknown ? 'its name is not known here' : `port ${port} of it cannot be reached from here`} (${code}).`,
     {
       cause,
-      remedy: `See to it that ${host} is reached from here on port ${port}, or name an address of it in hostMap: { '${host}': '<address>' }.`,
+      remedy: isMapped
+        ? `Look at what hostMap says of ${host}: it must be an address on which it is reached from here.`
+        : `See to it that ${host} is reached from here on port ${port}, or name an address of it in hostMap: { '${host}': '<address>' }.`,
       details: { host, port, givenBy, code },
     },
   )

@@ -1,6 +1,7 @@
 import { type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { type CallOptions, HoldfastError, invalidOptions, throwIfAborted } from '@holdfast/core/spec'
 import { Agent, buildConnector } from 'undici'
+import { problemOfHost } from './host-name.ts'
 import { connectionError, nameOf } from './host-requests.ts'
 
 /** What a host shows of itself before anybody is trusted. */
@@ -84,10 +85,11 @@ export function createPinnedAgent(thumbprint: string | undefined, { connectMs, a
  */
 export async function readHostCertificate(host: string, port: number, { signal }: CallOptions): Promise<HostCertificate> {
   throwIfAborted(signal)
-  if (host === '' || /[/@\s]/.test(host))
-    throw invalidOptions('readHostCertificate', [
-      { path: 'host', problem: 'is no host name or address', remedy: 'Leave out the scheme and the path: "esxi.example".' },
-    ])
+  const problem = typeof host === 'string' ? problemOfHost(host) : 'expected a host name or an address'
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw invalidOptions('readHostCertificate', [{ path: 'port', problem: `is ${port}; expected a whole number from 1 to 65535` }])
+  if (problem !== undefined)
+    throw invalidOptions('readHostCertificate', [{ path: 'host', problem: `is ${JSON.stringify(host)}: ${problem}` }])
   return new Promise((resolve, reject) => {
     const socket = tlsConnect({ host, port, rejectUnauthorized: false, servername: /^[\d.:]+$/.test(host) ? '' : host })
     const end = () => {

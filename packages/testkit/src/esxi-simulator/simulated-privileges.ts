@@ -1,5 +1,6 @@
 import type { Call, Host } from './calls/call.ts'
 import { field, reference, type SimulatedFault } from './soap-answer.ts'
+import { parameter } from './soap-request.ts'
 
 /** The privilege that a call asks for on the object it is made on. Source: the vSphere API reference, "Required Privileges" of each. */
 const privilegeOf: { readonly [method: string]: string } = {
@@ -19,6 +20,17 @@ const privilegeOf: { readonly [method: string]: string } = {
   ShutdownGuest: 'VirtualMachine.Interact.PowerOff',
 }
 
+/** What `ReconfigVM_Task` asks for goes by what is changed. */
+const privilegeOfField: { readonly [name: string]: string } = {
+  annotation: 'VirtualMachine.Config.Annotation',
+  name: 'VirtualMachine.Config.Rename',
+}
+
+function privilegesOf(call: Call): readonly string[] {
+  const fields = call.method === 'ReconfigVM_Task' ? (parameter(call, 'spec')?.children ?? []) : []
+  return [privilegeOf[call.method], ...fields.map(({ name }) => privilegeOfField[name])].filter((each) => each !== undefined)
+}
+
 /** Whether the account may do something with an object. */
 export function may({ facts, world }: Host, privilege: string, type: string, value: string): boolean {
   const missing = facts.missingPrivileges?.[privilege]
@@ -28,9 +40,10 @@ export function may({ facts, world }: Host, privilege: string, type: string, val
 }
 
 /** What a call is refused with whose privilege the account lacks. */
-export function refusedByPrivilege(host: Host, { method, self }: Call): SimulatedFault | undefined {
-  const privilege = privilegeOf[method]
-  if (privilege === undefined || may(host, privilege, self.type, self.value)) return undefined
+export function refusedByPrivilege(host: Host, call: Call): SimulatedFault | undefined {
+  const { self } = call
+  const privilege = privilegesOf(call).find((each) => !may(host, each, self.type, self.value))
+  if (privilege === undefined) return undefined
   return {
     fault: 'NoPermission',
     message: 'Permission to perform this operation was denied.',

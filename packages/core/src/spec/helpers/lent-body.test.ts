@@ -50,6 +50,23 @@ describe('a lent body', () => {
     expect((await chunks.next()).done).toBe(true)
   })
 
+  it('does not wait for a buffer to fill when a little more comes in each turn', async () => {
+    const body = createLentBody({ onRoom() {} })
+    const chunks = body.chunks()
+    const first = chunks.next()
+    let came = false
+    first.then(() => {
+      came = true
+    })
+    let turns = 0
+    for (; !came && turns < 100; turns++) {
+      body.push(Buffer.alloc(512))
+      await turn()
+    }
+    expect(turns).toBeLessThan(20)
+    expect((await first).value?.length).toBeGreaterThanOrEqual(512)
+  })
+
   it('tells an error after what came before it', async () => {
     const body = createLentBody({ onRoom() {} })
     body.push(Buffer.from('before'))

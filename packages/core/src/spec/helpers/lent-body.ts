@@ -83,15 +83,18 @@ export function createLentBody({ onRoom, onWait }: LentBodyOptions): LentBody {
   }
 }
 
+/** Turns of the event loop after which a reader is woken though more comes in each: it must not wait for a sender that trickles. */
+const mostTurns = 8
+
 /** Calls back when nothing more comes at once: a reader that is woken for every record of TLS does more of waking than of reading. */
 function createQuietWatch(onQuiet: () => void) {
   let arrivals = 0
   let isWatching = false
-  const watch = (): void => {
+  const watch = (turns: number): void => {
     const seen = arrivals
     isWatching = true
     setImmediate(() => {
-      if (arrivals > seen) return watch()
+      if (arrivals > seen && turns < mostTurns) return watch(turns + 1)
       isWatching = false
       onQuiet()
     })
@@ -102,7 +105,7 @@ function createQuietWatch(onQuiet: () => void) {
     },
     arrived(): void {
       arrivals += 1
-      if (!isWatching) watch()
+      if (!isWatching) watch(1)
     },
   }
 }

@@ -134,9 +134,13 @@ const unregister: Work = (host, machine) => {
 /** Power, settings, names and questions of machines. */
 export const changeCalls: { readonly [method: string]: Handler } = {
   ReconfigVM_Task: onMachine(
-    unlessAsked((host, machine, call) =>
-      task(host, machine, { description: 'VirtualMachine.reconfigure', run: () => reconfigure(host, machine, parameter(call, 'spec')) }),
-    ),
+    unlessAsked((host, machine, call) => {
+      if (isLeased(host, machine)) return { refused: busy }
+      return task(host, machine, {
+        description: 'VirtualMachine.reconfigure',
+        run: () => reconfigure(host, machine, parameter(call, 'spec')),
+      })
+    }),
   ),
   Destroy_Task: onMachine(unlessAsked(destroy)),
   UnregisterVM: onMachine(unregister),
