@@ -90,9 +90,41 @@ describeWithPeer('qemu-img', 'esxi-backup-restore with a host of its user', () =
     expect(await readdir(temporary)).toEqual([])
   })
 
-  test('half of the words are not taken for a host', async () => {
-    const { code, output } = await runExample({ words: ['--url', 'https://esxi.example'] })
-    expect(code).toBe(1)
-    expect(output).toContain('expected --url https://HOST --user USER --thumbprint SHA256 --machine NAME')
+  test('the copy gets the name and the datastore that are given, and the backups lie in the folder that is given', async () => {
+    const more = ['--name', 'shop two', '--datastore', 'datastore1', '--folder', temporary]
+    const { code, output } = await runExample({ words: [...words(), ...more], input: password, environment: { TMPDIR: '/nowhere' } })
+    expect(code, output).toBe(0)
+    expect(host.machines().map(({ name }) => name)).toEqual(['shop one', 'shop two'])
+    expect(await readdir(temporary)).toEqual([])
+  })
+
+  test.each([
+    { what: 'a machine that is not there', more: ['--machine', 'shop'], told: 'There is no machine shop. There are: shop one' },
+    { what: 'a name that is taken', more: ['--name', 'shop one'], told: 'Give the copy another name: --name NAME' },
+  ])('$what is told before anything is backed up', async ({ more, told }) => {
+    const { code, output } = await runExample({ words: [...words(), ...more], input: password })
+    expect(output).toContain(told)
+    expect(code).toBe(2)
+    expect(host.calls).not.toContain('ExportVm')
+    expect(await readdir(temporary)).toEqual([])
+  })
+
+  test('without a thumbprint that of the host is shown, and nobody logs in', async () => {
+    const { code, output } = await runExample({ words: words().filter((word) => word !== '--thumbprint' && word !== host.thumbprint()) })
+    expect(output).toContain(`--thumbprint ${host.thumbprint()}`)
+    expect(code).toBe(2)
+    expect(host.calls).not.toContain('Login')
+  })
+
+  test.each([
+    { given: ['--url', 'https://esxi.example'] },
+    { given: ['--machine', 'web'] },
+    { given: ['--url', 'esxi.example', '--user', 'root', '--machine', 'web'] },
+    { given: ['--help'] },
+  ])('$given: half of the words are not taken for a host', async ({ given }) => {
+    const { code, output } = await runExample({ words: given })
+    expect(output).toContain('expected: --url https://HOST --user USER --thumbprint SHA256 --machine NAME')
+    expect(output).not.toContain('    at ')
+    expect(code).toBe(2)
   })
 })

@@ -38,9 +38,10 @@ function given() {
 
 /** Two simulated hosts, or the one that the command line names. Its password comes from ESXI_PASSWORD or standard input: a command line can be seen by everybody. */
 export async function openHosts(): Promise<Hosts> {
-  const { url, user, thumbprint, machine, ...rest } = given()
-  if (url === undefined) return simulatedHosts()
-  if (user === undefined || machine === undefined || !URL.canParse(url)) throw new UsageError(usage)
+  const values = given()
+  if (Object.keys(values).length === 0) return simulatedHosts()
+  const { url, user, thumbprint, machine, ...rest } = values
+  if (url === undefined || user === undefined || machine === undefined || !URL.canParse(url)) throw new UsageError(usage)
   const { hostname, port } = new URL(url)
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
   if (thumbprint === undefined) {
