@@ -21,6 +21,7 @@ import { createRunContext } from '../runs/intents.ts'
 import { parseOptions } from '../runs/requests.ts'
 import { settle } from '../runs/settle.ts'
 import { commit } from './commit.ts'
+import { findWorkload } from './find-workload.ts'
 import { soundBase } from './sound-base.ts'
 
 /** Where this run's point lies, and what it needs to know before it starts. */
@@ -37,7 +38,7 @@ interface Ground {
 export async function backup(parts: EngineParts, attempt: Attempt, input: BackupInput): Promise<Success | undefined> {
   const options = { signal: attempt.signal }
   attempt.meter.step('looking up the workload')
-  const workload = await findWorkload(parts, input, options)
+  const workload = await findWorkload(parts, input.workload, options)
   const { repositoryId } = await requireOwnership(parts, input.repository, options)
   await requireWritable(parts, input.repository, options)
   const home = workloadFolder(input.workload)
@@ -88,14 +89,6 @@ async function aimAt(
       base = await newestBase(parts, ground, options)
     }
   }
-}
-
-async function findWorkload(parts: EngineParts, input: BackupInput, options: CallOptions): Promise<Workload> {
-  const { provider, id } = input.workload
-  for await (const workload of providerNamed(parts, provider).workloads({ ...options, id })) if (workload.id === id) return workload
-  throw new HoldfastError('NOT_FOUND', `Provider "${provider}" has no workload "${id}".`, {
-    remedy: 'Check the id: of a volume its name, of a machine the id that its platform shows.',
-  })
 }
 
 /** Asked before anything is stopped on the platform: a number that was begun where nothing can be written cannot even be given up. */
