@@ -129,7 +129,12 @@ describeWithPeer('docker', 'errors of a real Docker engine', (facts) => {
       plans: { nightly: dockerPlan('holdfast-no-such-volume') },
     })
     const error = await rejection(engine.runPlan('nightly'))
-    check('volume missing', error, { code: 'NOT_FOUND', message: ['holdfast-no-such-volume', 'docker'], remedy: /Use an id as the list/ }, world)
+    check(
+      'volume missing',
+      error,
+      { code: 'NOT_FOUND', message: ['holdfast-no-such-volume', 'docker'], remedy: /Use an id as the list/ },
+      world,
+    )
   })
 
   it('volume in use', async () => {
