@@ -160,7 +160,7 @@ describe('the account', () => {
   it('lacks the privilege to name what it restores', async () => {
     expect(await told({ missingPrivileges: { 'VirtualMachine.Config.Rename': 'everywhere' } }, restoreAs())).toMatchInlineSnapshot(`
       "ACCESS_DENIED
-      ReconfigVM_Task of restored (vm-11) failed on esx1: Permission to perform this operation was denied. (NoPermission) The account lacks the privilege VirtualMachine.Config.Rename.
+      ReconfigVM_Task of restored (vm-8) failed on esx1: Permission to perform this operation was denied. (NoPermission) The account lacks the privilege VirtualMachine.Config.Rename.
       -> Give the account a role with this privilege, on this object or on what it lies in. The check of the provider lists all privileges that are missing."
     `)
   })

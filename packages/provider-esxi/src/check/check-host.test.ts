@@ -59,6 +59,8 @@ describe('the check of a host', () => {
       'privileges-power: ok',
     ])
     expect(calls.filter((name) => !reading.test(name))).toEqual([])
+    // Each listing costs the way to the host three times: hosts, datastores, and whatever privileges are held on.
+    expect(calls.filter((name) => name === 'CreateContainerView')).toHaveLength(3)
     expect(JSON.stringify(checks)).not.toMatch(/SECRET|simulated"/)
   })
 

@@ -1,7 +1,7 @@
 import type { CallOptions, Check } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { decodeName } from '../inventory/object-name.ts'
-import { retrieveAll, retrieveOne } from '../vim25/retrieve.ts'
+import { retrieveOne, retrieveTypes } from '../vim25/retrieve.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 import { finding } from './findings.ts'
 import { type Privilege, privilegesByUse } from './privilege-table.ts'
@@ -21,13 +21,25 @@ interface Entity {
   readonly name: string
 }
 
-async function entitiesOf({ session }: Connection, type: Privilege['on'], options: CallOptions): Promise<readonly Entity[]> {
-  const entities: Entity[] = []
-  const paths = type === 'Folder' ? ['name', 'childType'] : ['name']
-  for await (const { ref, values } of retrieveAll(session, type, paths, options)) {
+/** What is a special case of another kind. */
+const kindsOfSpecial: { readonly [type: string]: Privilege['on'] } = {
+  DistributedVirtualPortgroup: 'Network',
+  OpaqueNetwork: 'Network',
+  VirtualApp: 'ResourcePool',
+}
+
+/** All that privileges are held on, with one question, by its kind. */
+async function entitiesOf(
+  { session }: Connection,
+  kinds: readonly Privilege['on'][],
+  options: CallOptions,
+): Promise<ReadonlyMap<string, readonly Entity[]>> {
+  const entities = new Map<string, Entity[]>(kinds.map((kind) => [kind, []]))
+  const wanted = Object.fromEntries(kinds.map((kind) => [kind, kind === 'Folder' ? ['name', 'childType'] : ['name']]))
+  for await (const { ref, values } of retrieveTypes(session, wanted, options)) {
     // Folders of hosts, datastores and networks are others.
-    if (type === 'Folder' && !(Array.isArray(values.childType) && values.childType.includes('VirtualMachine'))) continue
-    entities.push({ ref, name: decodeName(String(values.name ?? ref.value)) })
+    if (ref.type === 'Folder' && !(Array.isArray(values.childType) && values.childType.includes('VirtualMachine'))) continue
+    entities.get(kindsOfSpecial[ref.type] ?? ref.type)?.push({ ref, name: decodeName(String(values.name ?? ref.value)) })
   }
   return entities
 }
@@ -92,9 +104,8 @@ export async function checkPrivileges(connection: Connection, options: CallOptio
     return [finding('warning', 'privileges-backup', 'The host does not tell which privileges the account has.')]
   const all = Object.values(privilegesByUse).flat()
   const missing: Lack[] = []
-  for (const type of new Set(all.map(({ on }) => on))) {
-    const entities = await entitiesOf(connection, type, options)
-    const wanted = all.filter(({ on }) => on === type)
+  for (const [kind, entities] of await entitiesOf(connection, [...new Set(all.map(({ on }) => on))], options)) {
+    const wanted = all.filter(({ on }) => on === kind)
     missing.push(...(await lacks(connection, { manager, sessionId }, entities, wanted, options)))
   }
   return Object.entries(privilegesByUse).map(([use, wanted]) =>

@@ -1,5 +1,5 @@
-import { type CallOptions, codeOf } from '@holdfast/core/spec'
-import { type Retrieved, retrieveOne } from '../vim25/retrieve.ts'
+import type { CallOptions } from '@holdfast/core/spec'
+import { type Retrieved, retrieveSome, type Wanted } from '../vim25/retrieve.ts'
 import type { Session } from '../vim25/session.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 import type { KnownNetwork } from './network-cards.ts'
@@ -48,36 +48,32 @@ function keyIn(extra: unknown): string | undefined {
   return typeof id === 'string' ? id : undefined
 }
 
-/** What has gone since a machine named it is like what the account may not see. */
-async function read(session: Session, ref: MoRef, paths: readonly string[], options: CallOptions): Promise<Retrieved['values']> {
-  try {
-    return (await retrieveOne(session, ref, paths, options)).values
-  } catch (error) {
-    if (codeOf(error) === 'NOT_FOUND') return {}
-    throw error
-  }
+/** As a network is known; what has gone since a machine named it is like what the account may not see. */
+function networkOf(ref: MoRef, values: Retrieved['values']): KnownNetwork {
+  const extra = extraOf[ref.type]
+  const key = extra === undefined ? undefined : keyIn(values[extra])
+  return { ref, name: decodeName(String(values.name ?? ref.value)), ...(key !== undefined && { key }) }
 }
+
+/** Only of the types that there are: a host without a distributed switch need not know the others. */
+const networkPaths = (refs: readonly MoRef[]): Wanted =>
+  Object.fromEntries(refs.map(({ type }) => [type, ['name', ...(extraOf[type] === undefined ? [] : [extraOf[type]])]]))
 
 export function createPlaces(session: Session): Places {
   const datastores = new Map<string, FoundDatastore>()
   const networks = new Map<string, KnownNetwork>()
   return {
     async datastores(refs, options) {
-      for (const ref of refs) {
-        if (datastores.has(ref.value)) continue
-        const { summary } = await read(session, ref, ['summary'], options)
-        if (summary !== undefined) datastores.set(ref.value, datastoreOf(ref, summary as Data<'DatastoreSummary'>))
-      }
+      const unknown = refs.filter(({ value }) => !datastores.has(value))
+      for await (const { ref, values } of retrieveSome(session, unknown, { Datastore: ['summary'] }, options))
+        if (values.summary !== undefined) datastores.set(ref.value, datastoreOf(ref, values.summary as Data<'DatastoreSummary'>))
       return refs.flatMap(({ value }) => datastores.get(value) ?? [])
     },
     async networks(refs, options) {
-      for (const ref of refs) {
-        if (networks.has(ref.value)) continue
-        const extra = extraOf[ref.type]
-        const values = await read(session, ref, ['name', ...(extra === undefined ? [] : [extra])], options)
-        const key = extra === undefined ? undefined : keyIn(values[extra])
-        networks.set(ref.value, { ref, name: decodeName(String(values.name ?? ref.value)), ...(key !== undefined && { key }) })
-      }
+      const unknown = refs.filter(({ value }) => !networks.has(value))
+      const found = new Map<string, Retrieved['values']>()
+      for await (const { ref, values } of retrieveSome(session, unknown, networkPaths(unknown), options)) found.set(ref.value, values)
+      for (const ref of unknown) networks.set(ref.value, networkOf(ref, found.get(ref.value) ?? {}))
       return refs.flatMap(({ value }) => networks.get(value) ?? [])
     },
   }

@@ -1,91 +1,31 @@
-import { type CallOptions, codeOf, HoldfastError, type Mark, type RestoreResult, type RunContext } from '@holdfast/core/spec'
+import { type CallOptions, HoldfastError, type Mark, type RestoreResult, type RunContext } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
-import { idOf, type MachineIdentity } from '../inventory/machine-properties.ts'
 import { encodeName } from '../inventory/object-name.ts'
-import { againWhile, busy, runTask } from '../machine-task.ts'
-import { isOf, type Marked, type Purpose, readMark, type Taken, withMark } from '../mark.ts'
-import type { WholeMachine } from '../restore/finish-machine.ts'
+import { againWhile, busy } from '../machine-task.ts'
+import { type Marked, type Taken, withMark } from '../mark.ts'
+import { type Change, changeOwn, lookAtOwn, type Made, type Seen, type WholeMachine } from '../restore/own-machine.ts'
 import { destroyMachine } from '../restore/remove-machine.ts'
 import { nameOf } from '../vim25/host-requests.ts'
-import type { ParametersOf } from '../vim25/methods.ts'
-import { retrieveOne } from '../vim25/retrieve.ts'
 import { type ReplicaTarget, whyKept } from './replica-target.ts'
 
 /** The kind of intent before a whole machine takes the place of the replica before it. Its undo goes forward. */
 export const swapReplicaKind = 'swap-replica'
 
-type Spec = ParametersOf<'ReconfigVM_Task'>['spec']
-
-const changed = ({ settings }: Connection, { name }: WholeMachine) =>
-  new HoldfastError(
-    'PROVIDER_FAILED',
-    `The machine ${name} on ${nameOf(settings)} is not as it was made any more: somebody has changed it.`,
-  )
-
-/** How a machine of an attempt is now. */
-interface Seen {
-  readonly id: string
-  readonly purpose: Purpose
-  readonly annotation: string | undefined
-  readonly version: string | undefined
+/** Nothing that runs becomes a replica, and nothing is removed for it. */
+function requireOff({ settings }: Connection, { name }: WholeMachine, { purpose, isOff }: Seen): void {
+  if (purpose === 'replica' || isOff) return
+  throw new HoldfastError('IN_USE', `Somebody has started ${name} on ${nameOf(settings)}, which was to become a replica.`, {
+    remedy: 'Switch it off if nothing of it is needed. To keep it, take our line out of its notes.',
+  })
 }
 
-const paths = ['config.annotation', 'config.changeVersion', 'config.instanceUuid', 'config.uuid', 'runtime.powerState']
-
-/** @throws PROVIDER_FAILED: its notes do not say exactly one of these any more. IN_USE: somebody has started it. NOT_FOUND. */
-async function look(connection: Connection, whole: WholeMachine, made: Made, options: CallOptions): Promise<Seen> {
-  const { values } = await retrieveOne(connection.session, whole.ref, paths, options)
-  const annotation = typeof values['config.annotation'] === 'string' ? values['config.annotation'] : undefined
-  const version = typeof values['config.changeVersion'] === 'string' ? values['config.changeVersion'] : undefined
-  const id = idOf(values as MachineIdentity)
-  const marked = readMark(annotation)
-  if (
-    id === undefined ||
-    marked === undefined ||
-    !isOf(marked, made.mark) ||
-    !made.purposes.includes(marked.purpose) ||
-    (marked.abandoned && !made.evenAbandoned)
-  )
-    throw changed(connection, whole)
-  if (marked.purpose !== 'replica' && values['runtime.powerState'] !== 'poweredOff')
-    throw new HoldfastError(
-      'IN_USE',
-      `Somebody has started ${whole.name} on ${nameOf(connection.settings)}, which was to become a replica.`,
-      {
-        remedy: 'Switch it off if nothing of it is needed. To keep it, take our line out of its notes.',
-      },
-    )
-  return { id, purpose: marked.purpose, annotation, version }
-}
-
-/** The attempt that made a machine, and as what it may be found. */
-interface Made {
-  readonly mark: Mark
-  readonly purposes: readonly Purpose[]
-  readonly evenAbandoned?: true
-}
-
-/**
- * Changes a machine as long as it says what it must. It is read right before, and the host refuses when somebody has changed it in between: then it is read again. A
- * replica that is finished is left as it is.
- *
- * Source: VirtualMachineConfigSpec.changeVersion, https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/vim.vm.ConfigSpec.html
- */
-async function change(
-  connection: Connection,
-  whole: WholeMachine,
-  made: Made,
-  specOf: (seen: Seen) => Spec,
-  { signal }: CallOptions,
-): Promise<Seen> {
-  const work = async () => {
-    const seen = await look(connection, whole, made, { signal })
-    if (seen.purpose === 'replica') return seen
-    const spec = { ...(seen.version && { changeVersion: seen.version }), ...specOf(seen) }
-    await runTask(connection, 'ReconfigVM_Task', whole.ref, { spec }, { signal, name: whole.name, goesOn: true })
-    return seen
+/** A replica that is finished is left as it is. */
+function change(connection: Connection, whole: WholeMachine, made: Made, wanted: Change, { signal }: CallOptions): Promise<Seen> {
+  const unfinished: Change = (seen) => {
+    requireOff(connection, whole, seen)
+    return seen.purpose === 'replica' ? undefined : wanted(seen)
   }
-  return againWhile(connection, busy, work, { signal })
+  return changeOwn(connection, whole, made, unfinished, { signal, goesOn: true })
 }
 
 /** Another task of it is under way, or it is being exported. */
@@ -113,7 +53,7 @@ export async function removeOld(
   const work = async () => {
     const reason = await whyKept(connection, old, { purpose: 'replica', mark: madeBefore(marked) }, options)
     if (reason !== undefined) return reason
-    await look(connection, whole, { mark: marked.mark, purposes: ['replica-swap'] }, options)
+    requireOff(connection, whole, await lookAtOwn(connection, whole, { mark: marked.mark, purposes: ['replica-swap'] }, options))
     await destroyMachine(connection, old, options)
     return undefined
   }
@@ -139,19 +79,6 @@ export async function takePlace(
   const finished: Marked = { purpose: 'replica', mark, ...(point !== undefined && { point }) }
   const { id } = await change(connection, whole, made, ({ annotation }) => ({ annotation: withMark(annotation, finished) }), options)
   return { workload: id }
-}
-
-/**
- * Takes a machine from an attempt that may still be at work, before it is removed: from then on the attempt cannot mark it as whole, and so not remove the old one for it.
- * Idempotent; "already gone" is success.
- * @throws PROVIDER_FAILED: the attempt was quicker, and has marked it.
- */
-export async function abandon(connection: Connection, whole: WholeMachine, mark: Mark, options: CallOptions): Promise<void> {
-  const spec = ({ annotation }: Seen) => ({ annotation: withMark(annotation, { purpose: 'machine-unfinished', mark, abandoned: true }) })
-  const made: Made = { mark, purposes: ['machine-unfinished'], evenAbandoned: true }
-  await change(connection, whole, made, spec, options).catch((error: unknown) => {
-    if (codeOf(error) !== 'NOT_FOUND') throw error
-  })
 }
 
 /** @throws What is said against its removal. */

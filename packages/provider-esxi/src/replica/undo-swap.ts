@@ -10,10 +10,11 @@ import {
   isUnfinished,
   type SwappingMachine,
 } from '../restore/marked-machines.ts'
+import { abandon } from '../restore/own-machine.ts'
 import { destroyMachine } from '../restore/remove-machine.ts'
 import { nameOf } from '../vim25/host-requests.ts'
 import { whyKept, whyNotWhole } from './replica-target.ts'
-import { abandon, heldFaults, madeBefore, removeOld, swapReplicaKind, takePlace } from './swap-replica.ts'
+import { heldFaults, madeBefore, removeOld, swapReplicaKind, takePlace } from './swap-replica.ts'
 
 /** What the intent holds. */
 export interface SwapReplica {

@@ -4,7 +4,7 @@ import type { KnownNetwork } from '../inventory/network-cards.ts'
 import { decodeName } from '../inventory/object-name.ts'
 import { createPlaces, datastoreOf, type FoundDatastore } from '../inventory/places.ts'
 import { nameOf } from '../vim25/host-requests.ts'
-import { retrieveAll, retrieveOne } from '../vim25/retrieve.ts'
+import { retrieveOne, retrieveSome, retrieveTypes } from '../vim25/retrieve.ts'
 import type { Session } from '../vim25/session.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 import { type Choice, chooseOne } from './choose-one.ts'
@@ -33,16 +33,36 @@ interface Found<Type extends string> extends Choice {
   readonly values: { readonly [path: string]: unknown }
 }
 
-async function all<Type extends string>(
-  session: Session,
-  type: Type,
-  paths: readonly string[],
-  options: CallOptions,
-): Promise<Found<Type>[]> {
-  const found: Found<Type>[] = []
-  for await (const { ref, values } of retrieveAll(session, type, ['name', ...paths], options))
+/** All that a machine can be made on or in: `Folder` where one is asked for by name, else `Datacenter`, each of which has one. */
+interface Listed {
+  readonly hosts: readonly Found<'HostSystem'>[]
+  readonly pools: readonly Found<'ResourcePool'>[]
+  readonly datastores: readonly Found<'Datastore'>[]
+  readonly folders: readonly Found<'Folder'>[]
+  readonly datacenters: readonly Found<'Datacenter'>[]
+}
+
+/** With one question: each costs the way to the host and back. */
+async function listPlaces(session: Session, { folder }: RestoreOptions, options: CallOptions): Promise<Listed> {
+  const found: Found<string>[] = []
+  const wanted = {
+    HostSystem: ['name', 'parent', 'datastore', 'network'],
+    ResourcePool: ['name', 'owner', 'parent'],
+    Datastore: ['name', 'summary'],
+    ...(folder === undefined ? { Datacenter: ['name', 'vmFolder'] } : { Folder: ['name', 'childType'] }),
+  }
+  for await (const { ref, values } of retrieveTypes(session, wanted, options))
     found.push({ ref, values, names: [decodeName(String(values.name ?? ref.value)), ref.value] })
-  return found
+  const of = <Type extends string>(...types: readonly [Type, ...string[]]) =>
+    found.filter(({ ref }) => types.includes(ref.type)) as unknown as readonly Found<Type>[]
+  return {
+    hosts: of('HostSystem'),
+    // A vApp is one too.
+    pools: of('ResourcePool', 'VirtualApp'),
+    datastores: of('Datastore'),
+    folders: of('Folder'),
+    datacenters: of('Datacenter'),
+  }
 }
 
 const isRef = (value: unknown): value is MoRef => typeof value === 'object' && value !== null && 'type' in value && 'value' in value
@@ -51,16 +71,17 @@ const refsIn = (value: unknown): readonly MoRef[] | undefined => (Array.isArray(
 const same = (one: unknown, other: unknown): boolean => isRef(one) && isRef(other) && one.value === other.value
 
 /** Pools that hang on a host or a cluster itself are called `Resources` everywhere: people know them by what they hang on. */
-async function poolsOf(session: Session, options: CallOptions): Promise<readonly Found<'ResourcePool'>[]> {
-  const pools = await all(session, 'ResourcePool', ['owner', 'parent'], options)
-  const owners = new Map<string, string>()
-  for (const { values } of pools) {
-    if (!isRef(values.owner) || owners.has(values.owner.value)) continue
-    const owner = await retrieveOne(session, values.owner, ['name'], options)
-    owners.set(values.owner.value, decodeName(String(owner.values.name ?? values.owner.value)))
-  }
+async function withOwners(
+  session: Session,
+  pools: readonly Found<'ResourcePool'>[],
+  options: CallOptions,
+): Promise<readonly Found<'ResourcePool'>[]> {
+  const owners = new Map(pools.flatMap(({ values: { owner } }) => (isRef(owner) ? [[owner.value, owner]] : [])))
+  const names = new Map<string, string>()
+  for await (const { ref, values } of retrieveSome(session, [...owners.values()], { ComputeResource: ['name'] }, options))
+    names.set(ref.value, decodeName(String(values.name ?? ref.value)))
   return pools.map((pool) => {
-    const owner = isRef(pool.values.owner) ? owners.get(pool.values.owner.value) : undefined
+    const owner = isRef(pool.values.owner) ? names.get(pool.values.owner.value) : undefined
     const isTop = isRef(pool.values.parent) && pool.values.parent.type !== 'ResourcePool'
     return isTop && owner !== undefined ? { ...pool, names: [owner, ...pool.names] } : pool
   })
@@ -68,11 +89,12 @@ async function poolsOf(session: Session, options: CallOptions): Promise<readonly
 
 async function choosePool(
   { session, settings }: Connection,
+  listed: Listed,
   host: Found<'HostSystem'> | undefined,
   { asked, home }: { readonly asked: string | undefined; readonly home: MoRef | undefined },
   options: CallOptions,
 ) {
-  const pools = await poolsOf(session, options)
+  const pools = await withOwners(session, listed.pools, options)
   const before = asked === undefined ? pools.find(({ ref }) => ref.value === home?.value) : undefined
   if (before !== undefined) return before
   if (asked === undefined && host !== undefined) {
@@ -91,17 +113,16 @@ async function datacenterOf(session: Session, from: unknown, options: CallOption
 
 async function chooseFolder(
   { session, settings }: Connection,
+  { folders, datacenters }: Listed,
   pool: Found<'ResourcePool'>,
   asked: string | undefined,
   options: CallOptions,
 ): Promise<MoRef<'Folder'>> {
   const at = nameOf(settings)
   if (asked !== undefined) {
-    const folders = await all(session, 'Folder', ['childType'], options)
     const forMachines = folders.filter(({ values }) => Array.isArray(values.childType) && values.childType.includes('VirtualMachine'))
     return chooseOne({ option: 'folder', what: 'folder of machines', at }, asked, forMachines).ref
   }
-  const datacenters = await all(session, 'Datacenter', ['vmFolder'], options)
   const home = datacenters.length > 1 ? await datacenterOf(session, pool.values.owner, options) : undefined
   const datacenter = chooseOne(
     { option: 'folder', what: 'datacenter', at },
@@ -129,15 +150,14 @@ function noneUsable(stores: readonly FoundDatastore[], at: string): HoldfastErro
   })
 }
 
-async function chooseDatastore(
-  { session, settings }: Connection,
+function chooseDatastore(
+  { settings }: Connection,
+  { datastores }: Listed,
   host: Found<'HostSystem'> | undefined,
   asked: string | undefined,
-  options: CallOptions,
-): Promise<FoundDatastore> {
-  const found = await all(session, 'Datastore', ['summary'], options)
+): FoundDatastore {
   const own = refsIn(host?.values.datastore)
-  const reachable = own === undefined ? found : found.filter(({ ref }) => own.some((one) => same(one, ref)))
+  const reachable = own === undefined ? datastores : datastores.filter(({ ref }) => own.some((one) => same(one, ref)))
   const stores = reachable.flatMap(({ ref, names, values }) => {
     const { summary } = values
     return summary === undefined ? [] : [{ names, store: datastoreOf(ref, summary as Data<'DatastoreSummary'>) }]
@@ -158,23 +178,18 @@ async function chooseDatastore(
   })
 }
 
-const networkTypes = ['Network', 'DistributedVirtualPortgroup', 'OpaqueNetwork']
+const anyNetwork = { Network: ['name'], DistributedVirtualPortgroup: ['name'], OpaqueNetwork: ['name'] }
 
 async function networksOf(session: Session, host: Found<'HostSystem'> | undefined, options: CallOptions): Promise<readonly KnownNetwork[]> {
   const refs = new Map<string, MoRef>()
   const own = refsIn(host?.values.network)
   if (own !== undefined) for (const ref of own) refs.set(ref.value, ref)
-  else for (const type of networkTypes) for await (const { ref } of retrieveAll(session, type, ['name'], options)) refs.set(ref.value, ref)
+  else for await (const { ref } of retrieveTypes(session, anyNetwork, options)) refs.set(ref.value, ref)
   return createPlaces(session).networks([...refs.values()], options)
 }
 
 /** A host that is asked for, or the only one there is; of several the cluster chooses. */
-async function chooseHost(
-  { session, settings }: Connection,
-  asked: string | undefined,
-  options: CallOptions,
-): Promise<Found<'HostSystem'> | undefined> {
-  const hosts = await all(session, 'HostSystem', ['parent', 'datastore', 'network'], options)
+function chooseHost({ settings }: Connection, { hosts }: Listed, asked: string | undefined): Found<'HostSystem'> | undefined {
   return asked !== undefined || hosts.length === 1
     ? chooseOne({ option: 'host', what: 'host', at: nameOf(settings) }, asked, hosts)
     : undefined
@@ -191,9 +206,11 @@ export async function choosePlaces(
   home: Home = {},
 ): Promise<ChosenPlaces> {
   const { session, settings } = connection
-  const host = await chooseHost(connection, asked.host, options)
+  const listed = await listPlaces(session, asked, options)
+  const host = chooseHost(connection, listed, asked.host)
   const pool = await choosePool(
     connection,
+    listed,
     host,
     // A host that is asked for has pools of its own.
     { asked: asked.resourcePool, home: asked.host === undefined ? home.pool : undefined },
@@ -203,8 +220,8 @@ export async function choosePlaces(
     at: nameOf(settings),
     pool: pool.ref,
     host: host?.ref,
-    folder: asked.folder === undefined && home.folder ? home.folder : await chooseFolder(connection, pool, asked.folder, options),
-    datastore: await chooseDatastore(connection, host, asked.datastore, options),
+    folder: asked.folder === undefined && home.folder ? home.folder : await chooseFolder(connection, listed, pool, asked.folder, options),
+    datastore: chooseDatastore(connection, listed, host, asked.datastore),
     networks: await networksOf(session, host, options),
   }
 }

@@ -1,9 +1,9 @@
 import { type CallOptions, HoldfastError, type Intent, type Mark, type RestoreResult } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
 import { isOf } from '../mark.ts'
-import { abandon } from '../replica/swap-replica.ts'
 import { nameOf } from '../vim25/host-requests.ts'
 import { type AnnotatedMachine, annotatedMachines, isDelivered, isOfRun, isSwapping, isUnfinished } from './marked-machines.ts'
+import { abandon } from './own-machine.ts'
 import { removeMachine } from './remove-machine.ts'
 
 /** The kind of undo of a machine that was being made. */

@@ -54,16 +54,34 @@ export async function retrieveOne<Type extends string>(
   return { ref, values: {}, missing: paths }
 }
 
-/** Properties of all objects of a type below a folder, a page at a time. The view that it needs on the host is removed at the end. */
-export async function* retrieveAll<Type extends string>(
+/** Paths of the properties that are wanted, by the type of object. A type stands for those below it too. */
+export type Wanted = { readonly [type: string]: readonly string[] }
+
+const propertySets = (wanted: Wanted): Spec['propSet'] => Object.entries(wanted).map(([type, pathSet]) => ({ type, pathSet }))
+
+/**
+ * Properties of some objects, with one question. What is not there any more is left out.
+ *
+ * Source: PropertyFilterSpec.reportMissingObjectsInResults, https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/vmodl.query.PropertyCollector.FilterSpec.html
+ */
+export async function* retrieveSome(
   session: Session,
-  type: Type,
-  paths: readonly string[],
+  refs: readonly MoRef[],
+  wanted: Wanted,
   options: CallOptions,
-): AsyncGenerator<Retrieved<Type>> {
+): AsyncGenerator<Retrieved> {
+  if (refs.length === 0) return
+  const objectSet = refs.map((obj) => ({ obj, selectSet: [] }))
+  const spec: Spec = { propSet: propertySets(wanted), objectSet, reportMissingObjectsInResults: true }
+  for await (const page of pages(session, spec, options)) for (const content of page) yield retrieved(content)
+}
+
+/** Properties of all objects of some types below the root folder, a page at a time, in no order of types. The one view that it needs on the host is removed at the end. */
+export async function* retrieveTypes(session: Session, wanted: Wanted, options: CallOptions): AsyncGenerator<Retrieved> {
   const { viewManager, rootFolder } = session.content
   if (viewManager === undefined) return
-  const view = await session.call('CreateContainerView', viewManager, { container: rootFolder, type: [type], recursive: true }, options)
+  const type = Object.keys(wanted)
+  const view = await session.call('CreateContainerView', viewManager, { container: rootFolder, type, recursive: true }, options)
   const traversal: Data<'TraversalSpec'> = {
     $type: 'TraversalSpec',
     name: 'view',
@@ -72,10 +90,20 @@ export async function* retrieveAll<Type extends string>(
     skip: false,
     selectSet: [],
   }
-  const spec: Spec = { propSet: [{ type, pathSet: paths }], objectSet: [{ obj: view, skip: true, selectSet: [traversal] }] }
+  const spec: Spec = { propSet: propertySets(wanted), objectSet: [{ obj: view, skip: true, selectSet: [traversal] }] }
   try {
-    for await (const page of pages(session, spec, options)) for (const content of page) yield retrieved(content) as Retrieved<Type>
+    for await (const page of pages(session, spec, options)) for (const content of page) yield retrieved(content)
   } finally {
     await tidily(session.clock, 'DestroyView', (inner) => session.call('DestroyView', view, {}, inner))
   }
+}
+
+/** As `retrieveTypes`, of one type. */
+export async function* retrieveAll<Type extends string>(
+  session: Session,
+  type: Type,
+  paths: readonly string[],
+  options: CallOptions,
+): AsyncGenerator<Retrieved<Type>> {
+  for await (const one of retrieveTypes(session, { [type]: paths }, options)) yield one as Retrieved<Type>
 }

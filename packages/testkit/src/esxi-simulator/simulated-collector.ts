@@ -1,3 +1,4 @@
+import { isKindOf } from './managed-types.ts'
 import type { SimulatedObject, SimulatedWorld } from './simulated-world.ts'
 import { element, field, localized, type PrefixStyle, reference, typedValues } from './soap-answer.ts'
 import { type RequestElement, textAt } from './soap-request.ts'
@@ -16,22 +17,35 @@ interface Filter {
   told: Map<string, string> | undefined
 }
 
-/** What a filter is about: one object, or the members of a view. */
+/** What a filter is about: objects, or the members of views. */
 export interface Selected {
-  readonly paths: readonly string[]
-  readonly object: { readonly type: string; readonly value: string }
-  /** The object itself does not count, only what is reached from it. */
-  readonly skip: boolean
+  readonly objects: readonly {
+    readonly type: string
+    readonly value: string
+    /** The object itself does not count, only what is reached from it. */
+    readonly skip: boolean
+  }[]
+  /** The paths that are wanted of an object. */
+  pathsOf(type: string): readonly string[]
+  /** An object that is not there is left out of an answer, and no fault. */
+  readonly leavesOutMissing: boolean
 }
 
+const called = (element: RequestElement, wanted: string): readonly RequestElement[] =>
+  element.children.filter(({ name }) => name === wanted)
+
 export function selectedBy(spec: RequestElement): Selected {
-  const object = spec.children.find(({ name }) => name === 'objectSet')
-  const obj = object?.children.find(({ name }) => name === 'obj')
-  const properties = spec.children.find(({ name }) => name === 'propSet')
+  const sets = called(spec, 'propSet').map((set) => ({
+    type: textAt(set, 'type') ?? '',
+    paths: called(set, 'pathSet').map(({ text }) => text),
+  }))
   return {
-    paths: (properties?.children ?? []).filter(({ name }) => name === 'pathSet').map(({ text }) => text),
-    object: { type: obj?.type ?? '', value: obj?.text ?? '' },
-    skip: textAt(object, 'skip') === 'true',
+    objects: called(spec, 'objectSet').map((set) => {
+      const [object] = called(set, 'obj')
+      return { type: object?.type ?? '', value: object?.text ?? '', skip: textAt(set, 'skip') === 'true' }
+    }),
+    pathsOf: (type) => sets.filter((set) => isKindOf(type, set.type)).flatMap(({ paths }) => paths),
+    leavesOutMissing: textAt(spec, 'reportMissingObjectsInResults') === 'true',
   }
 }
 
@@ -101,7 +115,8 @@ export function createCollector(world: SimulatedWorld, style: PrefixStyle) {
   return {
     add(spec: Selected): string {
       const value = world.next('filter')
-      filters.set(value, { ...spec.object, paths: spec.paths, told: undefined })
+      const { type, value: object } = spec.objects[0] ?? { type: '', value: '' }
+      filters.set(value, { type, value: object, paths: spec.pathsOf(type), told: undefined })
       return value
     },
     remove: (filter: string): boolean => filters.delete(filter),

@@ -1,5 +1,6 @@
 import { isKindOf } from '../managed-types.ts'
 import { createCollector, objectContent, selectedBy } from '../simulated-collector.ts'
+import type { SimulatedObject } from '../simulated-world.ts'
 import { element, field, reference } from '../soap-answer.ts'
 import { parameter } from '../soap-request.ts'
 import {
@@ -29,20 +30,20 @@ function page(session: SimulatedSession, host: Host, objects: readonly string[],
 function retrieve(host: Host, call: Call, session: SimulatedSession): Given | Refusal {
   const spec = parameter(call, 'specSet')
   if (spec === undefined) return refused('InvalidRequest', 'specSet is missing')
-  const { paths, object, skip } = selectedBy(spec)
-  const found = host.world.find(object.type, object.value)
-  const members = skip
-    ? host.world.objects().filter(({ type }) => session.views.get(object.value)?.some((wanted) => isKindOf(type, wanted)))
-    : found === undefined
-      ? undefined
-      : [found]
-  if (members === undefined)
-    return refused('ManagedObjectNotFound', 'The object has already been deleted', reference('obj', object.type, object.value))
+  const { objects, pathsOf, leavesOutMissing } = selectedBy(spec)
+  const selected: SimulatedObject[] = []
+  for (const { type, value, skip } of objects) {
+    const found = host.world.find(type, value)
+    if (skip) selected.push(...host.world.objects().filter((one) => session.views.get(value)?.some((wanted) => isKindOf(one.type, wanted))))
+    else if (found !== undefined) selected.push(found)
+    else if (!leavesOutMissing)
+      return refused('ManagedObjectNotFound', 'The object has already been deleted', reference('obj', type, value))
+  }
   const most = Number(parameter(call, 'options')?.children.find(({ name }) => name === 'maxObjects')?.text ?? 1000)
   return page(
     session,
     host,
-    members.map((one) => `<objects>${objectContent(host.style, one, paths)}</objects>`),
+    selected.map((one) => `<objects>${objectContent(host.style, one, pathsOf(one.type))}</objects>`),
     most,
   )
 }
