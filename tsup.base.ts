@@ -5,8 +5,9 @@ import { defineConfig, type Options } from 'tsup'
  * left outside.
  *
  * @param entry - name of the built file without its ending -> source file; as in the `exports` of the package
+ * @param bundled - dependencies of which the built files hold what they use (docs/decisions/0014-kysely-in-one-file.md)
  */
-export function packageBuild(entry: Record<string, string>): Options {
+export function packageBuild(entry: Record<string, string>, bundled: readonly string[] = []): Options {
   const options: Options = {
     entry,
     format: ['esm'],
@@ -14,6 +15,7 @@ export function packageBuild(entry: Record<string, string>): Options {
     platform: 'node',
     dts: true,
     clean: true,
+    noExternal: [...bundled],
     sourcemap: true,
     // `node:sqlite` has no name without its prefix.
     removeNodeProtocol: false,

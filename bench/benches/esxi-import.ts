@@ -1,5 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
 import { told } from '../chain-runs.ts'
 import { type EsxiPeer, fileBelow, gibibyteInVmdk, ofRunningEngine, openEsxiPeer, runsOfOneEngine } from '../esxi-peer.ts'
@@ -7,7 +7,7 @@ import { measureShell, quoted } from '../measure.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
 
-/** A kept full into a new machine of a simulated host, against `govc import.ovf` of the same package. */
+/** A kept full into a new machine of a simulated host, against `govc import.ovf` of the same package, whose sums were checked before. */
 export async function esxiImport(context: BenchContext): Promise<void> {
   for (const size of context.sizes ?? [context.size ?? gibibyteInVmdk])
     await oneSize(context, size, 'esxi-import', async (peer) => {
@@ -74,22 +74,27 @@ async function oneSize(
           return names.length === 1 ? cost : ofRunningEngine(cost)
         }),
       )
-    const theirs = (names: readonly string[]) => (round: number) =>
+    const theirs = (names: readonly string[], check: 'checked' | 'unchecked') => (round: number) =>
       told(
         say,
-        `govc, ${names.length} times`,
-        imported(names, round, 'exactly', () => govc(peer, descriptor, names)),
+        `govc, ${check}, ${names.length} times`,
+        imported(names, round, 'exactly', () => govc(peer, descriptor, names, check)),
       )
     const costs = await interleaved(rounds, {
       ours: own(['ours']),
-      peer: theirs(['theirs']),
+      checked: theirs(['theirs'], 'checked'),
+      unchecked: theirs(['theirs'], 'unchecked'),
       service: own(several('ours')),
-      nightly: theirs(several('theirs')),
+      checkedNightly: theirs(several('theirs'), 'checked'),
+      uncheckedNightly: theirs(several('theirs'), 'unchecked'),
     })
     const data = { ours, ...(await peer.data()) }
     const runs = { ...data, ours: `${runsOfOneEngine} runs of an engine, without its start and stop, ${ours}` }
-    print(benchLine(bench, 'govc import.ovf -m', costs.ours, costs.peer, data))
-    print(benchLine(bench, `govc import.ovf -m, ${runsOfOneEngine} times`, costs.service, costs.nightly, runs))
+    print(benchLine(bench, 'openssl dgst -sha256, govc import.ovf -m', costs.ours, costs.checked, data))
+    print(benchLine(bench, 'govc import.ovf -m', costs.ours, costs.unchecked, data))
+    const times = `, ${runsOfOneEngine} times`
+    print(benchLine(bench, `openssl dgst -sha256, govc import.ovf -m${times}`, costs.service, costs.checkedNightly, runs))
+    print(benchLine(bench, `govc import.ovf -m${times}`, costs.service, costs.uncheckedNightly, runs))
     await rm(packageFolder, { recursive: true })
     await rm(point, { recursive: true, force: true })
   } finally {
@@ -97,10 +102,20 @@ async function oneSize(
   }
 }
 
-/** `-m`: it compares the sums of the package with those of the host. */
-async function govc(peer: EsxiPeer, descriptor: string, names: readonly string[]): Promise<Cost> {
-  const commands = names.map((name) => peer.govc('import.ovf', '-m', '-name', name, descriptor).map(quoted).join(' '))
+/** Compares the files of a package with the sums of its manifest, as people do before they import it. */
+function manifestCheck(descriptor: string): string {
+  const folder = quoted(dirname(descriptor))
+  const sums = "sed -n 's/^SHA256(\\(.*\\))= .*/\\1/p' *.mf | tr '\\n' '\\0' | xargs -0 openssl dgst -sha256 | sed 's/^SHA2-256/SHA256/'"
+  return `(cd ${folder} && test -s *.mf && ${sums} | diff - *.mf)`
+}
+
+/** `-m`: it compares the sums that the host makes with those of the package. It makes none of what it sends. */
+async function govc(peer: EsxiPeer, descriptor: string, names: readonly string[], check: 'checked' | 'unchecked'): Promise<Cost> {
+  const commands = names.flatMap((name) => [
+    ...(check === 'checked' ? [manifestCheck(descriptor)] : []),
+    peer.govc('import.ovf', '-m', '-name', name, descriptor).map(quoted).join(' '),
+  ])
   const { rssMib, ...cost } = await measureShell(commands.join(' && '))
   // Of calls one after the other, the memory of all at once, which is what was measured, says nothing.
-  return names.length > 1 || rssMib === undefined ? cost : { ...cost, rssMib }
+  return commands.length > 1 || rssMib === undefined ? cost : { ...cost, rssMib }
 }
