@@ -46,7 +46,7 @@ function* storedRanges(pieces: readonly PackedPiece[]): Generator<StoredRange> {
   if (range !== undefined) yield range
 }
 
-/** Buffers for ranges, used again: what is made anew for each read stays in memory until the collector looks for it. */
+/** Buffers for ranges, as many as were ever in use at once, used again: what is made anew for each read stays in memory until the collector looks for it. */
 function createRangeBuffers() {
   const free: Buffer[] = []
   return {
@@ -54,14 +54,9 @@ function createRangeBuffers() {
       const index = free.findIndex(({ length }) => length >= bytes)
       return free.splice(index, index < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(Math.max(bytes, rangeBytes))
     },
-    give(buffer: Buffer): void {
-      if (free.length < mostKept) free.push(buffer)
-    },
+    give: (buffer: Buffer): void => void free.push(buffer),
   }
 }
-
-/** Two reads at a time, each with a range that is read while another is unpacked. */
-const mostKept = 4
 
 /** Reads pieces, and fills their targets. */
 export type ReadPacked = (pieces: readonly PackedPiece[], options: CallOptions) => Promise<void>

@@ -103,11 +103,11 @@ async function measure(size: number): Promise<number> {
   }
 }
 
-it(`30: a disk of 64 GiB takes no more memory than one of 1 GiB with as much data, and less than 200 MiB`, {
+it('30: a disk of 64 GiB takes as much memory as one of 1 GiB with as much data, and less than 200 MiB', {
   timeout: 3_600_000,
 }, async () => {
   const small = await measure(gibibyte)
   const large = await measure(64 * gibibyte)
-  expect(large).toBeLessThan(most)
-  expect(large - small).toBeLessThan(mostDifference)
+  expect(Math.max(small, large)).toBeLessThan(most)
+  expect(Math.abs(large - small)).toBeLessThan(mostDifference)
 })
