@@ -5,6 +5,9 @@ import { join } from 'node:path'
 const fillerBytes = 8 * 2 ** 40
 const part = Buffer.alloc(4 * 2 ** 20)
 
+/** Where less is free, nothing need be filled. */
+const leastFree = 4 * 2 ** 30
+
 interface Filler {
   readonly file: number
   /** Bytes of it that were read. */
@@ -39,8 +42,12 @@ function readMore(bytes: number): void {
  * take memory back that is free; whoever touches it first waits until it is there again, several times as long as for the work itself, and it is chance which of two programs that is.
  */
 export function fillMemory(): void {
-  for (let before = Number.POSITIVE_INFINITY, free = freeBytes(); free < before * 0.9; free = freeBytes()) {
+  const first = filler === undefined
+  const began = freeBytes()
+  for (let before = Number.POSITIVE_INFINITY, free = began; free < before * 0.9; free = freeBytes()) {
     before = free
     readMore(free)
   }
+  if (first && began > leastFree && freeBytes() > began / 2)
+    throw new Error('The memory cannot be filled from this file system: set HOLDFAST_BENCH_FOLDER to a folder on a disk.')
 }

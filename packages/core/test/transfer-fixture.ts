@@ -8,6 +8,7 @@ import {
   createRestoreSource,
   type Finding,
   type OpenSink,
+  type ProgressMeter,
   type StoredItems,
   verifyPoint,
 } from '../src/transfer/index.ts'
@@ -95,17 +96,24 @@ function copying(repository: MemoryRepository): MemoryRepository {
 }
 
 interface ReadOptions {
+  readonly meter?: ProgressMeter
+  /** Everything will be read. */
+  readonly all?: boolean
   readonly repository: Repository
   readonly clock: Clock
   readonly signal?: AbortSignal
   readonly ancestors?: readonly Manifest[]
 }
 
-const contextOf = (point: Manifest, { repository, clock, signal = never(), ancestors = [] }: ReadOptions) => ({
+const contextOf = (
+  point: Manifest,
+  { repository, clock, signal = never(), ancestors = [], all = false, meter = createProgressMeter({ clock }) }: ReadOptions,
+) => ({
+  all,
   repository,
   point,
   ancestors: new Map(ancestors.map((manifest) => [manifest.point, manifest])),
-  meter: createProgressMeter({ clock }),
+  meter,
   clock,
   stallMs: 60_000,
   signal,

@@ -1,9 +1,17 @@
-import { type ByteStream, HoldfastError, type Repository, type RestoreSource, type StoredFile } from '@holdfast/core/spec'
+import {
+  type ByteStream,
+  HoldfastError,
+  type MappedBlocks,
+  type Repository,
+  type RestoreSource,
+  type StoredFile,
+} from '@holdfast/core/spec'
 import { memoryBlocks, readBlocks, seededRandom, tarOf, vmdkOf } from '@holdfast/testkit'
 import { describe, expect, it } from 'vitest'
 import { bytesItem, bytesOfStream, chunked, collect, never, sourceOf, tarItem, transferFixture } from '../../test/transfer-fixture.ts'
 import type { Manifest } from '../model/manifest.ts'
 import type { BaseDisk } from './blocks-item.ts'
+import { createProgressMeter } from './progress-meter.ts'
 
 const random = seededRandom(99)
 const signal = never()
@@ -17,6 +25,31 @@ const tar = Buffer.from(
 )
 const first = (source: RestoreSource): StoredFile => source.files[0] as StoredFile
 const forms = ['zstd', 'gzip', 'none'] as const
+
+describe('what is restored whole', () => {
+  it('is expected before any of it is opened, and once', async () => {
+    const fixture = transferFixture()
+    const disk = memoryBlocks(random.bytes(4 * 65_536), { readers: 1 })
+    const point = await fixture.backup('p1', async ({ sink }) => {
+      await sink.stream(bytesItem('a', random.bytes(300_000)))
+      await sink.stream(bytesItem('b', random.bytes(200_000)))
+      await sink.blocks({ disk: { key: 'k', name: 'root', size: disk.size }, covers: 'unmapped', open: async () => disk })
+    })
+    const meter = createProgressMeter({ clock: fixture.clock })
+    const { files, disks } = sourceOf(point, { ...fixture, meter, all: true })
+    const whole = 500_000 + 4 * 65_536
+    expect(meter.snapshot().totalBytes).toBe(whole)
+    // A look at its beginning is none of the whole reading.
+    const [a, b] = files
+    await bytesOfStream((await a?.open({ signal, start: 0, end: 1000 })) as ByteStream)
+    expect(meter.snapshot().totalBytes).toBe(whole)
+    for (const file of [a, b]) await bytesOfStream((await file?.open({ signal })) as ByteStream)
+    const opened = await disks[0]?.open({ signal })
+    await readBlocks(opened as MappedBlocks, { signal })
+    await opened?.[Symbol.asyncDispose]()
+    expect(meter.snapshot()).toMatchObject({ bytes: whole + 1000, totalBytes: whole + 1000 })
+  })
+})
 
 describe('a stored stream', () => {
   for (const compression of forms) {

@@ -109,12 +109,27 @@ describe('the check of a host', () => {
     expect(named(result, 'privileges-restore')).toMatchObject({
       status: 'warning',
       message: expect.stringContaining('make a machine in a folder'),
+      // Of machines: "vm" of the datacenter, and the one below it.
+      details: [{ privilege: 'VirtualMachine.Inventory.Create', lacking: 2, of: 2 }],
     })
     const { status, message } = named(result, 'privileges-changed-areas') ?? {}
     expect([status, message]).toEqual([
       'ok',
       'The account lacks VirtualMachine.Config.ChangeTracking, which is needed to have the host track what changes (everywhere). Nothing but changed-areas needs that.',
     ])
+  })
+
+  it('names privileges of networks of every kind', async () => {
+    const networks = [
+      { name: 'lan' },
+      { name: 'blue', type: 'DistributedVirtualPortgroup' },
+      { name: 'segment', type: 'OpaqueNetwork' },
+    ] as const
+    const result = await checked({ kind: 'vcenter', networks, missingPrivileges: { 'Network.Assign': ['blue', 'segment'] } })
+    expect(named(result, 'privileges-restore')).toMatchObject({
+      status: 'warning',
+      details: [{ privilege: 'Network.Assign', lacking: 2, of: 3 }],
+    })
   })
 
   it('tells a host that cannot tell privileges', async () => {

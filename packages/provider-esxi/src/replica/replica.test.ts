@@ -41,6 +41,18 @@ function kept(host: ReplicaHost, { ref, id }: { readonly ref: MoRef<'VirtualMach
   return whyKept(host.connection, { ref, id }, marked, call)
 }
 
+/** Switches a machine on, past the host, as soon as its notes say this. */
+function startOnceMarked(host: ReplicaHost, purpose: string): void {
+  const session = host.connection.session as { call: SoapCall }
+  const before = session.call
+  const called = async (...words: Parameters<SoapCall>): Promise<unknown> => {
+    const result = await before(...words)
+    for (const one of host.simulator.machines()) if (readMark(one.conduct.annotation)?.purpose === purpose) one.powerState = 'poweredOn'
+    return result
+  }
+  session.call = called as SoapCall
+}
+
 describe('a replica that is new', () => {
   test('is off, holds its point, has no network, and is the original to its guest but not to the host', () =>
     withHost(async (host) => {
@@ -96,6 +108,18 @@ describe('a replica that is new', () => {
 })
 
 describe('a replica that is brought to another point', () => {
+  test('is not removed for a new one that somebody has started meanwhile', () =>
+    withHost(async (host) => {
+      const id = await host.replicate('a')
+      const { value } = host.machine()
+      startOnceMarked(host, 'replica-swap')
+      expect(await rejection(host.replicate('b', { target: id }))).toMatchObject({
+        code: 'IN_USE',
+        message: expect.stringContaining('which was to become a replica'),
+      })
+      expect(host.simulator.machines().map((one) => one.value)).toContain(value)
+    }))
+
   test('is one machine with the bytes of that point, under the same id and name', () =>
     withHost(async (host) => {
       const id = await host.replicate('a')

@@ -33,6 +33,9 @@ interface Found<Type extends string> extends Choice {
   readonly values: { readonly [path: string]: unknown }
 }
 
+/** A vApp is a pool too. */
+const poolTypes: readonly string[] = ['ResourcePool', 'VirtualApp']
+
 /** All that a machine can be made on or in: `Folder` where one is asked for by name, else `Datacenter`, each of which has one. */
 interface Listed {
   readonly hosts: readonly Found<'HostSystem'>[]
@@ -53,15 +56,14 @@ async function listPlaces(session: Session, { folder }: RestoreOptions, options:
   }
   for await (const { ref, values } of retrieveTypes(session, wanted, options))
     found.push({ ref, values, names: [decodeName(String(values.name ?? ref.value)), ref.value] })
-  const of = <Type extends string>(...types: readonly [Type, ...string[]]) =>
+  const of = <Type extends string>(...types: readonly string[]) =>
     found.filter(({ ref }) => types.includes(ref.type)) as unknown as readonly Found<Type>[]
   return {
-    hosts: of('HostSystem'),
-    // A vApp is one too.
-    pools: of('ResourcePool', 'VirtualApp'),
-    datastores: of('Datastore'),
-    folders: of('Folder'),
-    datacenters: of('Datacenter'),
+    hosts: of<'HostSystem'>('HostSystem'),
+    pools: of<'ResourcePool'>(...poolTypes),
+    datastores: of<'Datastore'>('Datastore'),
+    folders: of<'Folder'>('Folder'),
+    datacenters: of<'Datacenter'>('Datacenter'),
   }
 }
 
@@ -81,8 +83,8 @@ async function withOwners(
   for await (const { ref, values } of retrieveSome(session, [...owners.values()], { ComputeResource: ['name'] }, options))
     names.set(ref.value, decodeName(String(values.name ?? ref.value)))
   return pools.map((pool) => {
-    const owner = isRef(pool.values.owner) ? names.get(pool.values.owner.value) : undefined
-    const isTop = isRef(pool.values.parent) && pool.values.parent.type !== 'ResourcePool'
+    const owner = isRef(pool.values.owner) ? (names.get(pool.values.owner.value) ?? pool.values.owner.value) : undefined
+    const isTop = isRef(pool.values.parent) && !poolTypes.includes(pool.values.parent.type)
     return isTop && owner !== undefined ? { ...pool, names: [owner, ...pool.names] } : pool
   })
 }

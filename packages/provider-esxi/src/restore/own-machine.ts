@@ -35,22 +35,26 @@ export interface Seen {
 const changed = ({ settings }: Connection, { name }: WholeMachine) =>
   new HoldfastError(
     'PROVIDER_FAILED',
-    `The machine ${name} on ${nameOf(settings)} is not as it was made any more: somebody has changed it.`,
-    { remedy: 'Look at it on the host, and remove it if nothing of it is needed.' },
+    `The machine ${name} on ${nameOf(settings)} is not as it was made any more: somebody has changed it, or an undo has given it up.`,
+    { remedy: 'Look at its notes on the host: they say what made it. Run it again if the machine is still wanted.' },
   )
+
+const unreadable = ({ settings }: Connection, { name }: WholeMachine) =>
+  new HoldfastError('PROVIDER_FAILED', `${nameOf(settings)} cannot read the machine ${name} now, so it is left as it is.`, {
+    remedy: 'Look whether its datastore is there and whether its host is connected.',
+  })
 
 const paths = ['config.annotation', 'config.changeVersion', 'config.instanceUuid', 'config.uuid', 'runtime.powerState']
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-/** @throws PROVIDER_FAILED: its notes do not say exactly one of these any more, or that its attempt was given up. NOT_FOUND. */
+/** @throws PROVIDER_FAILED: its notes do not say exactly one of these any more, or that its attempt was given up, or they cannot be read now. NOT_FOUND. */
 export async function lookAtOwn(connection: Connection, whole: WholeMachine, made: Made, options: CallOptions): Promise<Seen> {
   const { values } = await retrieveOne(connection.session, whole.ref, paths, options)
   const annotation = textOf(values['config.annotation'])
   const id = idOf(values as MachineIdentity)
+  if (id === undefined || annotation === undefined) throw unreadable(connection, whole)
   const marked = readMark(annotation)
   if (
-    id === undefined ||
-    annotation === undefined ||
     marked === undefined ||
     !isOf(marked, made.mark) ||
     !made.purposes.includes(marked.purpose) ||
@@ -84,7 +88,7 @@ export async function changeOwn(
     const seen = await lookAtOwn(connection, whole, made, { signal })
     const wanted = change(seen)
     if (wanted === undefined) return seen
-    const spec = { ...(seen.version !== undefined && { changeVersion: seen.version }), ...wanted }
+    const spec = { ...(seen.version && { changeVersion: seen.version }), ...wanted }
     await runTask(connection, 'ReconfigVM_Task', whole.ref, { spec }, { signal, name, goesOn })
     return seen
   }
@@ -98,7 +102,10 @@ export async function changeOwn(
  */
 export async function abandon(connection: Connection, whole: WholeMachine, mark: Mark, options: CallOptions): Promise<void> {
   const change: Change = ({ annotation, isOff }) => {
-    if (!isOff) throw new HoldfastError('IN_USE', `Somebody has started ${whole.name} on ${nameOf(connection.settings)}.`)
+    if (!isOff)
+      throw new HoldfastError('IN_USE', `Somebody has started ${whole.name} on ${nameOf(connection.settings)}, which is not finished.`, {
+        remedy: 'Switch it off if nothing of it is needed. To keep it, take our line out of its notes.',
+      })
     return { annotation: withMark(annotation, { purpose: 'machine-unfinished', mark, abandoned: true }) }
   }
   const made: Made = { mark, purposes: ['machine-unfinished'], evenAbandoned: true }

@@ -44,7 +44,7 @@ export function selectedBy(spec: RequestElement): Selected {
       const [object] = called(set, 'obj')
       return { type: object?.type ?? '', value: object?.text ?? '', skip: textAt(set, 'skip') === 'true' }
     }),
-    pathsOf: (type) => sets.filter((set) => isKindOf(type, set.type)).flatMap(({ paths }) => paths),
+    pathsOf: (type) => [...new Set(sets.filter((set) => isKindOf(type, set.type)).flatMap(({ paths }) => paths))],
     leavesOutMissing: textAt(spec, 'reportMissingObjectsInResults') === 'true',
   }
 }
