@@ -20,9 +20,11 @@ interface Given {
   readonly environment?: { readonly [name: string]: string }
   /** What is typed. */
   readonly input?: string
+  /** Interrupts it as soon as this is so. */
+  readonly until?: () => boolean
 }
 
-async function runExample({ words = [], environment = {}, input = '' }: Given = {}) {
+async function runExample({ words = [], environment = {}, input = '', until }: Given = {}) {
   const script = fileURLToPath(new URL('esxi-backup-restore/main.ts', import.meta.url))
   const child = spawn(process.execPath, ['--conditions=@holdfast/source', script, ...words], {
     env: { ...process.env, TMPDIR: temporary, ...environment },
@@ -33,7 +35,10 @@ async function runExample({ words = [], environment = {}, input = '' }: Given = 
       output += text
     })
   child.stdin.end(input)
-  const [code] = await once(child, 'close')
+  const watch = setInterval(() => {
+    if (until?.()) child.kill('SIGINT')
+  }, 5)
+  const [code] = await once(child, 'close').finally(() => clearInterval(watch))
   return { code, output, last: output.trimEnd().split('\n').at(-1) ?? '' }
 }
 
@@ -98,8 +103,39 @@ describeWithPeer('qemu-img', 'esxi-backup-restore with a host of its user', () =
     expect(await readdir(temporary)).toEqual([])
   })
 
+  test('an interrupt in the middle of the backup leaves no snapshot, session or file', async () => {
+    const machine = host.machine('shop one')
+    if (machine === undefined) throw new Error('there is no machine')
+    machine.powerState = 'poweredOn'
+    const { code, last } = await runExample({ words: words(), input: password, until: () => host.leases.open.size > 0 })
+    expect([code, last]).toEqual([130, 'Stopped by SIGINT; what was made is removed.'])
+    expect([machine.snapshots, host.sessions(), host.leases.open.size, await readdir(temporary)]).toEqual([[], 0, 0, []])
+  })
+
+  test('of several datastores one is asked for with the flag of this program', async () => {
+    await using other = await startEsxiSimulator({
+      password,
+      machines: [{ name: 'shop one', uuid: '4203a1d0-0000-4000-8000-00000000000d' }],
+      datastores: [{ name: 'slow' }, { name: 'fast' }],
+    })
+    const login = [
+      '--url',
+      `https://${other.host}:${other.port}`,
+      '--user',
+      'root',
+      '--thumbprint',
+      other.thumbprint(),
+      '--machine',
+      'shop one',
+    ]
+    const { code, output } = await runExample({ words: login, input: password })
+    expect(output).toContain('Give --datastore: one of "slow", "fast".')
+    expect(code).toBe(1)
+  })
+
   test.each([
     { what: 'a machine that is not there', more: ['--machine', 'shop'], told: 'There is no machine shop. There are: shop one' },
+    { what: 'a folder that is not there', more: ['--folder', '/nowhere'], told: 'No folder can be made in /nowhere' },
     { what: 'a name that is taken', more: ['--name', 'shop one'], told: 'Give the copy another name: --name NAME' },
   ])('$what is told before anything is backed up', async ({ more, told }) => {
     const { code, output } = await runExample({ words: [...words(), ...more], input: password })

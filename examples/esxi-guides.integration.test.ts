@@ -113,6 +113,7 @@ const plans: { readonly [name: string]: PlanInput } = {
     repository: 'main',
     workloads: [{ provider: 'esx', id: '4203a1d0-0000-4000-8000-00000000000a' }],
     mode: 'restore',
+    restore: { options: { datastore: 'fast' } }, // where there is but one, it may be left out
     schedule: { type: 'simple', every: 'week', on: 'saturday', at: '05:00', zone },
   },
 }
@@ -149,7 +150,7 @@ describe('back-up-esxi', () => {
     const { host, port } = simulator
     const thumbprint = simulator.thumbprint()
     // #region provider
-    const esx = esxi({ host, port, user, password, thumbprint })
+    await using esx = esxi({ host, port, user, password, thumbprint })
     for (const { status, name, message } of await esx.check({ signal })) if (status !== 'ok') print(`${status}: ${name}: ${message}`)
     for await (const { name, id, usedBytes = 0, details } of esx.workloads({ signal })) {
       print(`${name}: ${formatBytes(usedBytes)}, ${id}`)
@@ -203,7 +204,7 @@ describe('back-up-esxi', () => {
   })
 
   test('the plan that tries restores leaves nothing', async () => {
-    const host = await startHost({ machines: machines() })
+    const host = await startHost({ machines: machines(), datastores: [{ name: 'slow' }, { name: 'fast' }] })
     const engine = await startEngine({ esx: host }, byHand)
     await engine.runPlan('nightly')
     await engine.runPlan('try-a-restore')
@@ -292,23 +293,24 @@ describe('make-a-test-clone', () => {
     const { engine, target } = await twoHosts()
     // #region trial
     await engine.restore(web, { provider: 'new-host', name: 'web-trial', purpose: 'test', options: { datastore: 'fast' } })
+    await engine.idle() // it is removed right after the run
     // #endregion trial
-    await engine.idle()
     expect(target.calls).toContain('ImportVApp')
     expect(target.machines()).toEqual([])
   })
 
   test('a clone to work with has another identity, and only the network that was named', async () => {
     const { engine, host, target } = await twoHosts()
-    const esx = esxi(loginOf(target))
-    open.push(esx)
+    const { host: address, port, thumbprint } = loginOf(target)
+    const login = { host: address, port, user, password, thumbprint }
     // #region clone
     const clone = await engine.restore(web, {
       provider: 'new-host',
       name: 'clone-of-web',
       options: { datastore: 'fast', networks: { 'VM Network': 'lab' }, newIdentity: true },
     })
-    await esx.power?.start(clone.workload, { network: 'disconnected', signal })
+    await using newHost = esxi(login) // of the host that the clone is on
+    await newHost.power?.start(clone.workload, { network: 'disconnected', signal })
     // #endregion clone
     const [original, copy] = [host.machine('web'), target.machine('clone-of-web')]
     expect(copy).toMatchObject({ powerState: 'poweredOn' })

@@ -78,10 +78,10 @@ async function openNewest() {
 }
 
 test('a point of a chain becomes a file', async () => {
-  const folder = root
+  const target = root
   const ova = await openNewest()
   // #region file
-  const file = await open(join(folder, ova.name), 'wx')
+  const file = await open(join(target, ova.name), 'wx')
   try {
     for await (const chunk of ova.open({ signal })) await file.appendFile(chunk) // done with the chunk when it resolves
     await file.sync()

@@ -20,7 +20,16 @@ export interface Hosts extends AsyncDisposable {
 }
 
 const word = { type: 'string' } as const
-const words = { url: word, user: word, thumbprint: word, machine: word, name: word, datastore: word, folder: word }
+const words = {
+  url: word,
+  user: word,
+  thumbprint: word,
+  machine: word,
+  name: word,
+  datastore: word,
+  folder: word,
+  help: { type: 'boolean' },
+} as const
 
 /** Something that the person at the command line can mend. */
 export class UsageError extends Error {}
@@ -40,8 +49,10 @@ function given() {
 export async function openHosts(): Promise<Hosts> {
   const values = given()
   if (Object.keys(values).length === 0) return simulatedHosts()
-  const { url, user, thumbprint, machine, ...rest } = values
-  if (url === undefined || user === undefined || machine === undefined || !URL.canParse(url)) throw new UsageError(usage)
+  const { url, user, thumbprint, machine, help, ...rest } = values
+  if (help || url === undefined || user === undefined || machine === undefined) throw new UsageError(usage)
+  if (!URL.canParse(url) || new URL(url).protocol !== 'https:')
+    throw new UsageError(`--url ${url} is none that begins with https://\n${usage}`)
   const { hostname, port } = new URL(url)
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
   if (thumbprint === undefined) {

@@ -1,6 +1,7 @@
-// node --conditions=@holdfast/source examples/esxi-backup-restore/main.ts
+// npx node --conditions=@holdfast/source examples/esxi-backup-restore/main.ts
 // Backs a machine up from one simulated host, restores it under another name on a second one, and lets other programs compare.
-// With a host of your own, where the copy is made and stays: ESXI_PASSWORD=... main.ts --url https://HOST --user USER --thumbprint SHA256 --machine NAME
+// With a host of your own, where the copy is made and stays:
+// ESXI_PASSWORD=... npx node --conditions=@holdfast/source examples/esxi-backup-restore/main.ts --url https://HOST --user USER --thumbprint SHA256 --machine NAME
 // and, if need be, --name NAME of the copy, --datastore NAME for it, --folder FOLDER with room for all that the machine holds, twice.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,10 +14,12 @@ import { checkPackages, compareDisks, disksIn } from './compare.ts'
 import { type Hosts, openHosts, UsageError } from './hosts.ts'
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
-const signal = AbortSignal.timeout(24 * 3_600_000)
+const interrupted = new AbortController()
+const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(24 * 3_600_000)])
 
-/** Waits for a run, and tells how far it is. */
+/** Waits for a run, and tells how far it is. When somebody has seen enough it is cancelled, and what it has made is undone. */
 async function watched<Result>(run: RunHandle<Result>): Promise<Result> {
+  signal.addEventListener('abort', () => void run.cancel(), { once: true })
   for await (const { text } of run.progress()) say(`  ${text}`)
   return run
 }
@@ -74,7 +77,10 @@ async function main(
 /** Answers with the exit code. */
 async function tried(): Promise<number> {
   await using hosts = await openHosts()
-  const folder = await mkdtemp(join(hosts.folder ?? tmpdir(), 'holdfast-esxi-'))
+  const parent = hosts.folder ?? tmpdir()
+  const folder = await mkdtemp(join(parent, 'holdfast-esxi-')).catch((cause: Error) => {
+    throw new UsageError(`No folder can be made in ${parent}: ${cause.message}`, { cause })
+  })
   try {
     const same = await main(hosts, folder)
     say(`${hosts.machine}: ${same ? 'identical' : 'different'}`)
@@ -84,11 +90,15 @@ async function tried(): Promise<number> {
   }
 }
 
-try {
-  process.exitCode = await tried()
-} catch (error) {
-  if (HoldfastError.isInstance(error)) say(`${error.message}\n${error.remedy} (${error.code})`)
+/** Answers with the exit code. Options of a restore are flags here. */
+function failed(error: unknown): number {
+  if (interrupted.signal.aborted) say(`${(interrupted.signal.reason as Error).message}; what was made is removed.`)
+  else if (HoldfastError.isInstance(error))
+    say(`${error.message}\n${error.remedy.replaceAll('options.datastore:', '--datastore:')} (${error.code})`)
   else if (error instanceof UsageError) say(error.message)
   else throw error
-  process.exitCode = error instanceof UsageError ? 2 : 1
+  return interrupted.signal.aborted ? 130 : error instanceof UsageError ? 2 : 1
 }
+
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupted.abort(new Error(`Stopped by ${name}`)))
+process.exitCode = await tried().catch(failed)

@@ -135,14 +135,21 @@ describe('the examination of a host', () => {
     expect(report.trialImport).toEqual({ imported: true, equal: 64, different: 0 })
   })
 
-  it('tells why nothing could be imported', async () => {
-    const report = await examined({ machines }, { trialImport: { datastore: 'nowhere' } })
-    expect(report.trialImport).toMatchObject({ code: 'INVALID_OPTIONS', error: expect.stringContaining('names: true') })
+  it('refuses a trial that names what is not there, before there is a report', async () => {
+    await expect(examined({ machines }, { trialImport: { datastore: 'nowhere' } })).rejects.toMatchObject({
+      code: 'INVALID_OPTIONS',
+      message: expect.stringContaining('"nowhere"'),
+    })
+    await expect(examined({ machines }, { trial: 'nobody' })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('nobody'),
+    })
   })
 
   it('tells why a trial failed, without the name', async () => {
-    expect((await examined({ machines }, { trial: 'nobody' })).trial).toMatchObject({
-      code: 'NOT_FOUND',
+    const sealed = [{ ...machines[0], tpm: true }]
+    expect((await examined({ machines: sealed }, { trial: sealed[0]?.uuid ?? '' })).trial).toMatchObject({
+      code: 'UNSUPPORTED',
       error: expect.stringContaining('names: true'),
     })
   })

@@ -77,12 +77,15 @@ function withoutNames(checks: readonly { readonly name: string; readonly status:
   return Object.fromEntries(checks.map(({ name, status }) => [hidden(name), status]))
 }
 
+/** Mistakes of who asks, which are no findings of the host. */
+const mistaken: readonly string[] = ['INVALID_OPTIONS', 'NOT_FOUND']
+
 /** A message would name machines and places. */
 async function tried<Result>(trial: Promise<Result>, { signal, names = false }: ExamineOptions): Promise<Result | FailedTrial> {
   try {
     return await trial
   } catch (error) {
-    if (signal.aborted || !HoldfastError.isInstance(error)) throw error
+    if (signal.aborted || !HoldfastError.isInstance(error) || mistaken.includes(error.code)) throw error
     const { code, message, details } = error
     const fault = typeof details === 'object' && details !== null && 'fault' in details ? (details.fault ?? null) : null
     return { code, error: names ? message : 'hidden, since it may name things: ask with names: true', details: { fault } }
@@ -91,7 +94,7 @@ async function tried<Result>(trial: Promise<Result>, { signal, names = false }: 
 
 /**
  * Examines a host, for a report that users send when something could not be proven without their kind of host. Reads only, unless a trial is asked for.
- * @throws UNREACHABLE, ACCESS_DENIED, UNSUPPORTED, PROVIDER_FAILED: nobody can log in. INVALID_OPTIONS. An aborted signal rejects with its reason.
+ * @throws UNREACHABLE, ACCESS_DENIED, UNSUPPORTED, PROVIDER_FAILED: nobody can log in. INVALID_OPTIONS, NOT_FOUND: also of a trial, by what it names. An aborted signal rejects with its reason.
  */
 export async function examineHost(options: HostOptions, examine: ExamineOptions): Promise<HostReport> {
   const mistakes = unknownKeys(examine, ['signal', 'names', 'trial', 'trialImport', 'clock'])

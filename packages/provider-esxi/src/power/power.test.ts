@@ -80,6 +80,18 @@ describe('starting a machine', () => {
     expect(machineOf(host, 'web').machine.hardware.cards.map(({ network }) => network)).toEqual(['VM Network', 'VM Network', 'LAN'])
   })
 
+  it('without a network does not cut off one that is at work, and is done with one that is cut already', async () => {
+    await using host = await connected({ machines: [on] })
+    await expect(powerOf(host).start(web.uuid, { ...call, network: 'disconnected' })).rejects.toMatchObject({
+      code: 'IN_USE',
+      message: expect.stringContaining('runs already, and reaches its networks'),
+    })
+    expect(cardsOf(host)).toEqual([[true, true, true]])
+    await using other = await connected({ machines: [web] })
+    for (let time = 0; time < 2; time += 1) await powerOf(other).start(web.uuid, { ...call, network: 'disconnected' })
+    expect([cardsOf(other), machineOf(other, 'web').machine.powerState]).toEqual([[[false, false, false]], 'poweredOn'])
+  })
+
   it('with a network connects cards that were cut, also of a machine that is on', async () => {
     await using host = await connected({ machines: [{ ...on, cards: [{ connected: false }] }] })
     await powerOf(host).start(web.uuid, { ...call, network: 'connected' })

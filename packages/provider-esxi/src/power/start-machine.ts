@@ -6,7 +6,7 @@ import { isFault } from '../vim25/faults.ts'
 import type { Observed } from '../vim25/updates.ts'
 import type { Data, MoRef } from '../vim25/values.ts'
 import { type AnswerPolicy, answerQuestion } from './answer-question.ts'
-import { linkCards } from './network-links.ts'
+import { cardsNot, linkCards } from './network-links.ts'
 import { type NamedMachine, readSwitched } from './power-state.ts'
 
 /** Answers whatever the machine asks, until it is aborted. Rejects with what it cannot answer. */
@@ -90,7 +90,7 @@ function policyFor(marked: Marked | undefined): AnswerPolicy {
  *
  * A replica holds no point any more before it is started. Started without a network it can still be brought to another point; started otherwise it has taken over, and is
  * a machine like any other from then on, which nothing of ours replaces. So has one that was about to take the place of a replica. Idempotent.
- * @throws IN_USE: it is about to take the place of a replica, and is to be started without a network. As `powerOn` and `linkCards`.
+ * @throws IN_USE: it is about to take the place of a replica, or runs already with a network, and is to be started without one. As `powerOn` and `linkCards`.
  */
 export async function startMachine(connection: Connection, ref: MoRef<'VirtualMachine'>, { network, signal }: StartOptions): Promise<void> {
   const options = { signal }
@@ -102,6 +102,11 @@ export async function startMachine(connection: Connection, ref: MoRef<'VirtualMa
       remedy: 'Settle what an earlier run has left, and try it then. To let it take over as it is, start it with its network.',
     })
   const policy = policyFor(marked)
+  // Whoever wants a machine that reaches nothing does not mean one that is at work.
+  if (network === 'disconnected' && machine.powerState === 'poweredOn' && cardsNot('cut', machine).length > 0)
+    throw new HoldfastError('IN_USE', `${name} runs already, and reaches its networks: a start does not cut it off.`, {
+      remedy: 'Look whether it is the machine that you mean. To cut it from its networks, fence it, or switch it off first.',
+    })
   if (question !== undefined) await answerQuestion(connection, machine, question, policy, options)
   if (network !== 'as-configured') await linkCards(connection, machine, network === 'connected' ? 'connected' : 'cut', options)
   const changed = annotationOfStarted(annotation, network)

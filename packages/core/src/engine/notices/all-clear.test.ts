@@ -47,10 +47,14 @@ test('pruning that works for one workload is no all-clear for another for which 
   await night()
   await night()
   const title = `Pruning of p/${workloads[0]?.id} (plan "n")`
-  expect(await told('Pruning')).toEqual([`run-failed: ${title} failed: bad block`])
+  expect(await told('Pruning')).toEqual([
+    `run-failed: ${title} failed: bad block. Read the cause shown, and check the disk or share that holds the repository.`,
+  ])
   broken = false
   await night()
-  expect((await told('Pruning')).slice(1)).toEqual([`run-recovered: ${title} works again. It had failed: bad block`])
+  expect((await told('Pruning')).slice(1)).toEqual([
+    `run-recovered: ${title} works again. It had failed: bad block. Read the cause shown, and check the disk or share that holds the repository.`,
+  ])
 })
 
 test('a backup by hand into one repository is no all-clear for another repository', async () => {
@@ -66,10 +70,14 @@ test('a backup by hand into one repository is no all-clear for another repositor
   }
   await backup('1', 'main')
   await backup('2', 'other')
-  expect(await told('Backup')).toEqual([`run-failed: Backup of p/${workload.id} failed: bad block`])
+  expect(await told('Backup')).toEqual([
+    `run-failed: Backup of p/${workload.id} failed: bad block. Read the cause shown, and check the disk or share that holds the repository.`,
+  ])
   broken = false
   await backup('3', 'main')
-  expect((await told('Backup')).slice(1)).toEqual([`run-recovered: Backup of p/${workload.id} works again. It had failed: bad block`])
+  expect((await told('Backup')).slice(1)).toEqual([
+    `run-recovered: Backup of p/${workload.id} works again. It had failed: bad block. Read the cause shown, and check the disk or share that holds the repository.`,
+  ])
 })
 
 test('a plan that was given another repository after a failure gets its all-clear there', async () => {

@@ -46,7 +46,7 @@ function world() {
 }
 
 const full = async (): Promise<never> => {
-  throw new HoldfastError('DISK_FULL', 'The repository is full.', { retryable: true })
+  throw new HoldfastError('DISK_FULL', 'The repository is full.', { retryable: true, remedy: 'Free space.' })
 }
 
 describe('people are told', () => {
@@ -63,7 +63,7 @@ describe('people are told', () => {
     await first.stop()
     expect(types().sort()).toEqual(['run-failed', 'run-recovered', 'run-retried', 'run-succeeded', 'run-succeeded'])
     const failed = mail.received.find(({ type }) => type === 'run-failed')
-    expect(failed?.text).toBe('Backup of p/data (plan "nightly") failed at attempt 2: The repository is full.')
+    expect(failed?.text).toBe('Backup of p/data (plan "nightly") failed at attempt 2: The repository is full. Free space.')
     expect(failed?.data).toMatchObject({ plan: 'nightly', workload: 'p/data', error: { code: 'DISK_FULL' } })
     for (const { at } of mail.received) {
       expect(Date.parse(at)).toBeGreaterThanOrEqual(before - 1)

@@ -65,7 +65,7 @@ describe('what is told of a run', () => {
         id: 'r1/1/run-failed',
         type: 'run-failed',
         severity: 'error',
-        text: 'Backup of docker/shop-db (plan "nightly") failed: The repository is full.',
+        text: 'Backup of docker/shop-db (plan "nightly") failed: The repository is full. Free space.',
         at: time,
       },
     ])

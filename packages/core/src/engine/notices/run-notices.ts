@@ -46,7 +46,9 @@ export function runNotices(end: RunEnd): readonly OutboxEvent[] {
     return told('run-retried', `${what} failed at attempt ${run.attempt} and ${again}: ${message}`)
   }
   if (outcome.state === 'cancelled') return told('run-cancelled', `${what}: ${message}`)
-  return told('run-failed', `${what} failed${run.attempt > 1 ? ` at attempt ${run.attempt}` : ''}: ${message}`)
+  const { remedy } = membersOf(outcome.error ?? null)
+  const mend = typeof remedy === 'string' ? ` ${remedy}` : ''
+  return told('run-failed', `${what} failed${run.attempt > 1 ? ` at attempt ${run.attempt}` : ''}: ${sentence(message)}${mend}`)
 }
 
 /** A run that was not begun, because the one before it had not ended. */
@@ -209,6 +211,9 @@ function messageOf(error: Json | undefined): string {
   const { message } = membersOf(error ?? null)
   return typeof message === 'string' ? message : 'no reason was given'
 }
+
+/** With an end, so that another sentence may follow. */
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
 
 function membersOf(value: Json): { readonly [name: string]: Json } {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { readonly [name: string]: Json }) : {}

@@ -32,7 +32,11 @@ async function world(absent: readonly string[], present: readonly string[]) {
 test('when some workloads of a plan fail, the error is that of the first, names it, and tells how the others ended', async () => {
   const { error, ids } = await world(['gone', 'lost'], ['data'])
   const cause = error.cause as HoldfastError
-  expect(error).toMatchObject({ code: 'NOT_FOUND', remedy: cause.remedy, retryable: cause.retryable })
+  expect(error).toMatchObject({
+    code: 'NOT_FOUND',
+    remedy: `1 succeeded (see details.outcomes). Of p/gone: ${cause.remedy}`,
+    retryable: cause.retryable,
+  })
   expect(error.message).toBe(`2 of 3 workloads failed; p/gone: ${cause.message} Also: p/lost (see details.failures).`)
   expect(error.details).toMatchObject({
     outcomes: [{ point: expect.any(String) }],

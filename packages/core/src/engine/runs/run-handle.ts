@@ -209,9 +209,10 @@ async function allOf<Result>(runs: readonly JoinedRun<Result>[]): Promise<readon
   const more = failed.length - 1 - others.length
   const also = others.length === 0 ? '' : ` Also: ${others.join(', ')}${more > 0 ? ` and ${more} more` : ''} (see details.failures).`
   const message = `${failed.length} of ${runs.length} workloads failed; ${first.workload}: ${wordsOf(first.reason)}${also}`
+  const good = outcomes.length === 0 ? '' : `${outcomes.length} succeeded (see details.outcomes). `
   throw new HoldfastError(known?.code ?? 'RUN_FAILED', message, {
     cause: first.reason,
-    ...(known && { remedy: known.remedy, retryable: known.retryable }),
+    ...(known && { remedy: `${good}Of ${first.workload}: ${known.remedy}`, retryable: known.retryable }),
     details: { outcomes: outcomes as readonly Json[], failures },
   })
 }
