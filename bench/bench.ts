@@ -54,7 +54,9 @@ async function main(): Promise<void> {
       process.exit(1)
     })
   try {
-    const print: BenchContext['print'] = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
+    const { HOLDFAST_BENCH_FILL_MEMORY: filled } = process.env
+    const print: BenchContext['print'] = (line) =>
+      process.stdout.write(`${JSON.stringify({ ...line, ...(filled === '1' && { memory: 'filled' }) })}\n`)
     await benches[given.bench]?.({ ...given, folder, print, say })
   } finally {
     await rm(folder, { recursive: true, force: true })
