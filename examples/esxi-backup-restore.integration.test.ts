@@ -108,7 +108,7 @@ describeWithPeer('qemu-img', 'esxi-backup-restore with a host of its user', () =
     if (machine === undefined) throw new Error('there is no machine')
     machine.powerState = 'poweredOn'
     const { code, last } = await runExample({ words: words(), input: password, until: () => host.leases.open.size > 0 })
-    expect([code, last]).toEqual([130, 'Stopped by SIGINT; what was made is removed.'])
+    expect([code, last]).toEqual([130, 'Stopped by SIGINT; what was under way is undone, and the backups are removed.'])
     expect([machine.snapshots, host.sessions(), host.leases.open.size, await readdir(temporary)]).toEqual([[], 0, 0, []])
   })
 

@@ -19,9 +19,15 @@ const signal = AbortSignal.any([interrupted.signal, AbortSignal.timeout(24 * 3_6
 
 /** Waits for a run, and tells how far it is. When somebody has seen enough it is cancelled, and what it has made is undone. */
 async function watched<Result>(run: RunHandle<Result>): Promise<Result> {
-  signal.addEventListener('abort', () => void run.cancel(), { once: true })
-  for await (const { text } of run.progress()) say(`  ${text}`)
-  return run
+  const cancel = () => void run.cancel()
+  signal.addEventListener('abort', cancel, { once: true })
+  if (signal.aborted) cancel()
+  try {
+    for await (const { text } of run.progress()) say(`  ${text}`)
+    return await run
+  } finally {
+    signal.removeEventListener('abort', cancel)
+  }
 }
 
 /** Answers with the id of the point. */
@@ -92,7 +98,8 @@ async function tried(): Promise<number> {
 
 /** Answers with the exit code. Options of a restore are flags here. */
 function failed(error: unknown): number {
-  if (interrupted.signal.aborted) say(`${(interrupted.signal.reason as Error).message}; what was made is removed.`)
+  if (interrupted.signal.aborted)
+    say(`${(interrupted.signal.reason as Error).message}; what was under way is undone, and the backups are removed.`)
   else if (HoldfastError.isInstance(error))
     say(`${error.message}\n${error.remedy.replaceAll('options.datastore:', '--datastore:')} (${error.code})`)
   else if (error instanceof UsageError) say(error.message)
