@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { watchHeldMemory } from '../../test/held-memory.ts'
 import { all, change, collect, failure, memoryBlocks, noise, options, randomFrom, withExtents } from '../../test/support.ts'
 import type { Extent, MappedBlocks } from '../blocks.ts'
 import { clusterBytes } from '../clusters.ts'
@@ -9,8 +10,7 @@ import { rawExtents } from './extents.ts'
 
 const mebibyte = 2 ** 20
 const tebibyte = 2 ** 40
-const ceiling = 24 * mebibyte
-const used = () => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
+const ceiling = 8 * mebibyte
 const mapped = (disk: Uint8Array, readers?: number) => mapBlocks(memoryBlocks(disk, readers), options)
 
 function sparseDisk(size: number, extents: readonly Extent[]): MappedBlocks {
@@ -148,25 +148,24 @@ describe('memory for a disk of 1 TiB', () => {
   it('stays under a ceiling while 24 GiB of it pass', async () => {
     const encoded = encodeRaw(sparseDisk(size, extents))
     expect(encoded.size).toBe(size)
-    const before = used()
-    let peak = before
+    const memory = watchHeldMemory()
     let length = 0
     for await (const chunk of encoded.open(options)) {
       length += chunk.length
-      peak = Math.max(peak, used())
+      memory.look()
       if (length > 24 * 2 ** 30) break
     }
-    expect(peak - before).toBeLessThan(ceiling)
+    expect(memory.growth()).toBeLessThan(ceiling)
   })
 
   it('stays under it while all of its data passes by position', async () => {
-    const before = used()
-    let [peak, length] = [before, 0]
+    const memory = watchHeldMemory()
+    let length = 0
     for await (const { bytes } of rawExtents(sparseDisk(size, extents), options)) {
       length += bytes.length
-      peak = Math.max(peak, used())
+      memory.look()
     }
     expect(length).toBe(64 * 4 * clusterBytes)
-    expect(peak - before).toBeLessThan(ceiling)
+    expect(memory.growth()).toBeLessThan(ceiling)
   })
 })

@@ -1,5 +1,6 @@
 import { deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { watchHeldMemory } from '../../test/held-memory.ts'
 import { change, collect, failure, memoryBlocks, noise, options, randomFrom } from '../../test/support.ts'
 import { type BuiltGrain, type BuiltVmdk, buildVmdk, type VmdkParts } from '../../test/vmdk-builder.ts'
 import type { ByteStream } from '../blocks.ts'
@@ -106,12 +107,10 @@ describe('a streamOptimized VMDK that passes', () => {
     const packed = deflateSync(Buffer.alloc(grainBytes))
     const grains = Array.from({ length: 1000 }, (_, at) => ({ sector: at * 2048, bytes: Buffer.alloc(0), packed }))
     const { file } = buildVmdk({ capacity: 1000 * 2048, grainSectors: 2048, grains })
-    const used = () => process.memoryUsage().arrayBuffers
-    const before = used()
-    let peak = before
+    const memory = watchHeldMemory()
     const { clusters } = await decodeVmdkStream(streamOf(file, file.length), options)
-    for await (const { index } of clusters) if (index % 16 === 0) peak = Math.max(peak, used())
-    expect(peak - before).toBeLessThan(256 * 1024 * 1024)
+    for await (const { index } of clusters) if (index % 16 === 0) memory.look()
+    expect(memory.growth()).toBeLessThan(48 * 1024 * 1024)
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { watchHeldMemory } from '../../../test/held-memory.ts'
 import { memoryBlocks, never, noise, randomFrom, withExtents } from '../../../test/support.ts'
 import type { BlockSource, Extent, MappedBlocks } from '../../blocks.ts'
 import { clusterBytes } from '../../clusters.ts'
@@ -6,9 +7,7 @@ import { packQcow2 } from './pack.ts'
 
 const mebibyte = 1024 * 1024
 const tebibyte = 1024 * 1024 * mebibyte
-const ceiling = 48 * mebibyte
-
-const used = () => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
+const ceiling = 32 * mebibyte
 
 /** A huge disk that holds half a cluster of noise wherever its extents say data. */
 function sparseDisk(size: number, extents: readonly Extent[]): MappedBlocks {
@@ -24,25 +23,22 @@ function sparseDisk(size: number, extents: readonly Extent[]): MappedBlocks {
   return withExtents(source, extents)
 }
 
-/** The highest memory in use while an image is written, above that at its start, and the length of the file. */
+/** The most that is held while an image is written, above that at its start, and the length of the file. */
 async function measure(blocks: MappedBlocks, covers: 'all' | 'changes') {
-  const before = used()
-  let [peak, sums, length] = [before, 0, 0]
-  const look = () => {
-    peak = Math.max(peak, used())
-  }
+  const memory = watchHeldMemory()
+  let [sums, length] = [0, 0]
   const target = {
     async write(bytes: Uint8Array, offset: number) {
       length = Math.max(length, offset + bytes.length)
-      look()
+      memory.look()
     },
   }
   const onSums = (batch: readonly unknown[]) => {
     sums += batch.length
-    look()
+    memory.look()
   }
   const image = await packQcow2(blocks, target, { covers, codec: 'zstd', signal: never, onSums })
-  return { image, length, sums, growth: peak - before }
+  return { image, length, sums, growth: memory.growth() }
 }
 
 describe('memory', () => {
