@@ -5,7 +5,7 @@ import { defineConfig, type Options } from 'tsup'
  * left outside.
  *
  * @param entry - name of the built file without its ending -> source file; as in the `exports` of the package
- * @param bundled - dependencies of which the built files hold what they use (docs/decisions/0014-kysely-in-one-file.md)
+ * @param bundled - dependencies of which the built files hold what they use (docs/decisions/0014-kysely-and-zod-in-built-files.md)
  */
 export function packageBuild(entry: Record<string, string>, bundled: readonly string[] = []): Options {
   const options: Options = {
