@@ -46,15 +46,5 @@ export async function buildPrograms(): Promise<void> {
   })
 }
 
-/**
- * What Node is given to run a built program as a service of its own would run it (docs/guide/every-night.md): a young generation that stays small holds
- * less memory for the same work, and fits the cache of the processor.
- */
-export const ourProgram = (name: string, ...words: readonly string[]): readonly string[] => [
-  '--max-semi-space-size=2',
-  programPath(name),
-  ...words,
-]
-
 /** Path of a built program. */
 export const programPath = (name: string): string => join(root, `bench/dist/${name}.js`)

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BenchContext } from './bench-context.ts'
-import { ourProgram } from './build.ts'
 import type { Chain } from './chain-of-layers.ts'
 import { measure, quoted } from './measure.ts'
+import { measureOurs } from './our-program.ts'
 import { settled } from './settled.ts'
 import { type Cost, median } from './statistics.ts'
 
@@ -18,7 +18,7 @@ export type Times = { readonly [name: string]: number }
 
 /** Runs a built program that tells its times. */
 export async function timedProgram(name: string, words: readonly string[]): Promise<TimedCost> {
-  const { stderr, ...cost } = await measure(process.execPath, ourProgram(name, ...words))
+  const { stderr, ...cost } = await measureOurs(name, words)
   const [, times] = /^times (.*)$/m.exec(stderr) ?? []
   if (times === undefined) throw new Error(`${name} told no times: ${stderr}`)
   return { ...cost, times: JSON.parse(times) as Times }

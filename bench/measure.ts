@@ -11,6 +11,12 @@ const sampleMs = 20
 /** Something that works for the measured program without being its child: its CPU seconds so far. */
 export type OtherWork = () => number
 
+export interface MeasureOptions {
+  readonly other?: OtherWork
+  /** Variables of the environment besides those that are there. */
+  readonly environment?: { readonly [name: string]: string }
+}
+
 /**
  * Runs a program to its end. The CPU seconds are those of the program and of all children it waited for, which the system adds to ours when we wait
  * for it, so only one may run at a time. The memory is the peak of each of its processes, added up: no more than a pipeline held together.
@@ -18,11 +24,11 @@ export type OtherWork = () => number
 export async function measure(
   command: string,
   words: readonly string[],
-  other: OtherWork = () => 0,
+  { other = () => 0, environment }: MeasureOptions = {},
 ): Promise<Cost & { readonly stderr: string }> {
   const cpuBefore = childSeconds() + other()
   const begin = process.hrtime.bigint()
-  const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(command, words, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...environment } })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
@@ -46,7 +52,7 @@ export async function measure(
 
 /** A pipeline of the shell; fails when any part of it fails. */
 export function measureShell(script: string, other?: OtherWork): Promise<Cost & { readonly stderr: string }> {
-  return measure('bash', ['-e', '-o', 'pipefail', '-c', script], other)
+  return measure('bash', ['-e', '-o', 'pipefail', '-c', script], other && { other })
 }
 
 /** A word for the shell. */

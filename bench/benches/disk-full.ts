@@ -2,8 +2,8 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findPeers } from '../../scripts/peers/find-peers.ts'
 import type { BenchContext } from '../bench-context.ts'
-import { ourProgram } from '../build.ts'
-import { measure, measureShell, quoted } from '../measure.ts'
+import { measureShell, quoted } from '../measure.ts'
+import { measureOurs } from '../our-program.ts'
 import { sampleDiskContent, writeSampleDisk } from '../sample-disk.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
@@ -40,7 +40,7 @@ export async function diskFull({ folder, size = 2 ** 31, rounds, print, say }: B
 
 async function ours(disks: string, folder: string): Promise<Cost> {
   settled(folder)
-  const cost = await measure(process.execPath, ourProgram('disk-backup', disks, 'disk', folder))
+  const cost = await measureOurs('disk-backup', [disks, 'disk', folder])
   await rm(folder, { recursive: true })
   return cost
 }

@@ -3,9 +3,9 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import http from 'node:http'
 import { join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
-import { ourProgram } from '../build.ts'
 import { type EnginePeer, openEnginePeer } from '../engine-peer.ts'
-import { measure, measureShell, quoted } from '../measure.ts'
+import { measureShell, quoted } from '../measure.ts'
+import { measureOurs } from '../our-program.ts'
 import { writeSampleTree } from '../sample-tree.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
@@ -21,7 +21,7 @@ export async function dockerRestore({ folder, size = 2 ** 30, rounds, print, say
     await peer.createVolume(volume, tree)
     await rm(tree, { recursive: true })
     await mkdir(join(folder, 'repository'))
-    await measure(process.execPath, ourProgram('docker-backup', peer.socket, volume, join(folder, 'repository')))
+    await measureOurs('docker-backup', [peer.socket, volume, join(folder, 'repository')])
     const archive = await findArchive(join(folder, 'repository/backups'))
     const expected = await contentOf(peer, volume)
     const told = async (name: string, cost: Promise<Cost>) => {
@@ -49,7 +49,7 @@ async function findArchive(folder: string): Promise<string> {
 async function ours(peer: EnginePeer, volume: string, folder: string, round: number, expected: string): Promise<Cost> {
   settled()
   const name = `${peer.prefix}-restored-${round}`
-  const cost = await measure(process.execPath, ourProgram('docker-restore', peer.socket, volume, folder, name), peer.seconds)
+  const cost = await measureOurs('docker-restore', [peer.socket, volume, folder, name], peer.seconds)
   if (round === 0) await check(peer, name, expected)
   await peer.removeVolume(name)
   return cost

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BenchContext } from '../bench-context.ts'
-import { ourProgram } from '../build.ts'
 import { type EnginePeer, openEnginePeer } from '../engine-peer.ts'
 import { measure, measureShell, quoted } from '../measure.ts'
+import { measureOurs } from '../our-program.ts'
 import { writeSampleTree } from '../sample-tree.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
@@ -48,7 +48,7 @@ async function oneSize(context: BenchContext, peer: EnginePeer, size: number): P
 
 async function ours(peer: EnginePeer, volume: string, folder: string): Promise<Cost> {
   settled(folder)
-  const cost = await measure(process.execPath, ourProgram('docker-backup', peer.socket, volume, folder), peer.seconds)
+  const cost = await measureOurs('docker-backup', [peer.socket, volume, folder], peer.seconds)
   await rm(folder, { recursive: true })
   return cost
 }
@@ -58,7 +58,7 @@ async function tar(peer: EnginePeer, volume: string, archives: string): Promise<
   settled()
   const words = ['-H', `unix://${peer.socket}`, 'run', '--rm', '--network', 'none', '-v', `${volume}:/v:ro`, '-v', `${archives}:/o`]
   const program = ['time', '-f', 'seconds %U %S', 'tar', 'czf', '/o/volume.tar.gz', '-C', '/v', '.']
-  const { stderr, wallSeconds, cpuSeconds } = await measure(peer.cli, [...words, peer.image, ...program], peer.seconds)
+  const { stderr, wallSeconds, cpuSeconds } = await measure(peer.cli, [...words, peer.image, ...program], { other: peer.seconds })
   const [, user, system] = /^seconds ([\d.]+) ([\d.]+)/m.exec(stderr) ?? []
   if (user === undefined) throw new Error(`time told nothing: ${stderr}`)
   return { wallSeconds, cpuSeconds: cpuSeconds + Number(user) + Number(system) }

@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { findPeers } from '../../scripts/peers/find-peers.ts'
 import type { BenchContext } from '../bench-context.ts'
-import { ourProgram } from '../build.ts'
 import { type Chain, makeChain } from '../chain-of-layers.ts'
-import { measure, measureShell, quoted } from '../measure.ts'
+import { measureShell, quoted } from '../measure.ts'
+import { measureOurs } from '../our-program.ts'
 import { settled } from '../settled.ts'
 import { benchLine, type Cost, interleaved } from '../statistics.ts'
 
@@ -86,7 +86,7 @@ interface Way {
 
 async function ours(address: string, { layers }: Chain, temporary: string): Promise<Way> {
   settled(temporary)
-  const cost = await measure(process.execPath, ourProgram('restore-http', address, ...layers.map(({ image }) => image)))
+  const cost = await measureOurs('restore-http', [address, ...layers.map(({ image }) => image)])
   const { writtenBytes } = JSON.parse(cost.stderr)
   return { cost, temporaryBytes: writtenBytes }
 }
