@@ -115,6 +115,18 @@ async function undoLeftovers(connection: Connection): Promise<void> {
   for await (const intent of listLeftovers(connection, 'esxi', never)) await undoIntent(connection, intent, never)
 }
 
+test('leftovers are looked for in two lists of the machines: their notes, and their snapshots', async () => {
+  await using host = await restoreHost({ machines: [foreign] })
+  await diedAt(host, 'HttpNfcLeaseComplete')
+  const vm = { type: 'VirtualMachine', value: machineNamed(host.simulator, 'foreign').value } as const
+  await createSnapshot(host.connection, vm, { name: 'ours', memory: false, quiesce: false, marked: { purpose: 'backup', mark } }, never)
+  const before = host.simulator.calls.length
+  const kinds: string[] = []
+  for await (const { kind } of listLeftovers(host.connection, 'esxi', never)) kinds.push(kind)
+  expect(kinds).toEqual(['remove-machine', 'remove-snapshot'])
+  expect(host.simulator.calls.slice(before).filter((name) => name === 'CreateContainerView')).toHaveLength(2)
+})
+
 test.each(['NoDiskSpace', 'FileFault', 'NotSupported'])(
   'undo by leftovers removes a machine also when nothing can be written into its notes (%s)',
   async (fault) => {

@@ -2,6 +2,7 @@ import { type CallOptions, HoldfastError, type Intent, type RestoreResult } from
 import type { Connection } from './connection.ts'
 import { swapReplicaKind } from './replica/swap-replica.ts'
 import { readSwapReplica, replicaLeftovers, undoSwap } from './replica/undo-swap.ts'
+import { type AnnotatedMachine, annotatedMachines } from './restore/marked-machines.ts'
 import { removeMachineKind, restoreLeftovers, undoRestore } from './restore/undo-restore.ts'
 import { removeSnapshotKind, snapshotLeftovers, undoSnapshot } from './snapshots/undo-snapshot.ts'
 
@@ -37,7 +38,9 @@ export async function undoIntent(connection: Connection, intent: Intent, options
 
 /** Everything on the host that is unfinished by its mark, of any system: replicas that were being put in place, machines that were being restored, and snapshots of backups. Reads only. */
 export async function* listLeftovers(connection: Connection, provider: string, options: CallOptions): AsyncGenerator<Intent> {
-  yield* replicaLeftovers(connection, provider, options)
-  yield* restoreLeftovers(connection, provider, options)
+  const marked: AnnotatedMachine[] = []
+  for await (const one of annotatedMachines(connection.session, options)) if (one.marked !== undefined) marked.push(one)
+  yield* replicaLeftovers(marked, provider)
+  yield* restoreLeftovers(marked, provider)
   yield* snapshotLeftovers(connection.session, provider, options)
 }

@@ -58,7 +58,7 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  *
  * Source: SearchIndex.FindAllByUuid, https://developer.broadcom.com/xapis/vsphere-web-services-api/latest/vim.SearchIndex.html#findAllByUuid
  */
-async function findInIndex({ session }: Connection, id: string, options: CallOptions): Promise<MoRef<'VirtualMachine'> | undefined> {
+export async function findInIndex({ session }: Connection, id: string, options: CallOptions): Promise<MoRef<'VirtualMachine'> | undefined> {
   const { searchIndex } = session.content
   if (searchIndex === undefined || !uuid.test(id)) return undefined
   try {

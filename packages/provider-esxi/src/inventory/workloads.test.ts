@@ -98,4 +98,28 @@ describe('the machines of a host', () => {
     const lost = (await listed(options)).workloads.find(({ name }) => name === 'lost')
     expect((await listed(options, lost?.id)).workloads.map(({ name }) => name)).toEqual(['lost'])
   })
+
+  it('are not listed for the one that the index of the host knows', async () => {
+    const uuid = '564d0000-0000-0000-0000-00000000abcd'
+    const machines = [
+      { ...web, uuid },
+      { name: 'mail', uuid: 'uuid-of-mail' },
+    ]
+    const { workloads, calls } = await listed({ machines }, uuid)
+    expect(workloads).toEqual((await listed({ machines })).workloads.filter(({ id }) => id === uuid))
+    expect(workloads.map(({ name }) => name)).toEqual(['web'])
+    expect(calls).toContain('FindAllByUuid')
+    expect(calls).not.toContain('CreateContainerView')
+  })
+
+  it('that share the id that was asked for are one workload, which says so', async () => {
+    const uuid = '564d0000-0000-0000-0000-00000000abcd'
+    const machines = [
+      { ...web, uuid },
+      { name: 'copy of web', uuid },
+    ]
+    const { workloads } = await listed({ machines }, uuid)
+    expect(workloads).toEqual((await listed({ machines })).workloads)
+    expect(workloads[0]?.details).toMatchObject({ obstacles: [{ kind: 'same-id', stops: true }] })
+  })
 })

@@ -1,23 +1,40 @@
 import type { CallOptions, Json, Workload } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
+import type { MoRef } from '../vim25/values.ts'
 import { isOf } from './devices.ts'
+import { findInIndex } from './find-machine.ts'
 import { type FoundMachine, foundMachine } from './found-machine.ts'
-import { type MachineProperties, type Read, readIdentities, readMachine, readMachines, workloadIdOf } from './machine-properties.ts'
+import {
+  type MachineIdentity,
+  type MachineProperties,
+  type Read,
+  readIdentities,
+  readMachine,
+  readMachines,
+  workloadIdOf,
+} from './machine-properties.ts'
 import { decodeName } from './object-name.ts'
 import { obstaclesOf } from './obstacles.ts'
 import { createPlaces, type Places } from './places.ts'
 
-/** Names of the machines by id; more than one name: the files of a machine were copied. */
-type Namesakes = ReadonlyMap<string, readonly string[]>
+/** Machines by id; more than one with an id: the files of a machine were copied. */
+type Namesakes = ReadonlyMap<string, readonly Named[]>
 
-async function namesById({ session }: Connection, options: CallOptions): Promise<Namesakes> {
-  const names = new Map<string, readonly string[]>()
+interface Named {
+  readonly ref: MoRef<'VirtualMachine'>
+  readonly name: string
+}
+
+async function machinesById({ session }: Connection, options: CallOptions): Promise<Namesakes> {
+  const machines = new Map<string, readonly Named[]>()
   for await (const one of readIdentities(session, options)) {
     const id = workloadIdOf(one)
-    names.set(id, [...(names.get(id) ?? []), decodeName(one.properties.name ?? one.ref.value)])
+    machines.set(id, [...(machines.get(id) ?? []), { ref: one.ref, name: nameOf(one) }])
   }
-  return names
+  return machines
 }
+
+const nameOf = ({ properties, ref }: Read<MachineIdentity>): string => decodeName(properties.name ?? ref.value)
 
 /** Custom attributes, which a vCenter server has. */
 function labelsOf({ availableField = [], customValue = [] }: MachineProperties): { readonly [name: string]: string } | undefined {
@@ -66,30 +83,31 @@ function hardwareOf(found: FoundMachine): { readonly [name: string]: Json } {
 const usedBy = ({ 'storage.perDatastoreUsage': usage }: MachineProperties): number | undefined =>
   usage?.reduce((sum, { committed }) => sum + committed, 0)
 
-function namesakesObstacle(names: readonly string[]): readonly Json[] {
-  if (names.length < 2) return []
-  const message = `Several machines have this id: ${names.join(', ')}. One is a copy of the files of the other: take it out of the inventory, register it again, and answer "I copied it" when it starts.`
+function namesakesObstacle(namesakes: readonly Named[]): readonly Json[] {
+  if (namesakes.length < 2) return []
+  const names = namesakes.map(({ name }) => name).join(', ')
+  const message = `Several machines have this id: ${names}. One is a copy of the files of the other: take it out of the inventory, register it again, and answer "I copied it" when it starts.`
   return [{ kind: 'same-id', message, stops: true }]
 }
 
 async function workloadOf(
   read: Read<MachineProperties>,
-  names: readonly string[],
+  namesakes: readonly Named[],
   places: Places,
   options: CallOptions,
 ): Promise<Workload> {
-  const { properties, ref } = read
+  const { properties } = read
   const id = workloadIdOf(read)
   const found = await foundMachine(read, id, places, options)
   const obstacles: readonly Json[] = [
-    ...namesakesObstacle(names),
+    ...namesakesObstacle(namesakes),
     ...(found?.obstacles ?? obstaclesOf(properties, [])).map(({ kind, message, stops }) => ({ kind, message, stops })),
   ]
   const file = properties['config.files.vmPathName'] ?? properties['summary.config.vmPathName']
   const [usedBytes, labels] = [usedBy(properties), labelsOf(properties)]
   return {
     id,
-    name: decodeName(properties.name ?? ref.value),
+    name: nameOf(read),
     kind: 'machine',
     ...(usedBytes !== undefined && { usedBytes }),
     ...(labels !== undefined && { labels }),
@@ -109,21 +127,22 @@ export async function* listWorkloads(connection: Connection, options: CallOption
   const { session } = connection
   const { signal, id: only } = options
   const places = createPlaces(session)
-  const names = await namesById(connection, { signal })
-  if (only !== undefined && !names.has(only)) return
+  if (only !== undefined) return yield* oneWorkload(connection, only, places, { signal })
+  const machines = await machinesById(connection, { signal })
   const told = new Set<string>()
-  for await (const read of only === undefined ? readMachines(session, { signal }) : readOne(connection, only, { signal })) {
+  for await (const read of readMachines(session, { signal })) {
     const id = workloadIdOf(read)
     if (told.has(id)) continue
     told.add(id)
-    yield await workloadOf(read, names.get(id) ?? [], places, { signal })
+    yield await workloadOf(read, machines.get(id) ?? [], places, { signal })
   }
 }
 
-async function* readOne({ session }: Connection, id: string, options: CallOptions): AsyncGenerator<Read<MachineProperties>> {
-  for await (const one of readIdentities(session, options)) {
-    if (workloadIdOf(one) !== id) continue
-    yield await readMachine(session, one.ref, options)
-    return
-  }
+/** A host may have thousands of machines: they are listed only if its index does not know the one. */
+async function* oneWorkload(connection: Connection, id: string, places: Places, options: CallOptions): AsyncGenerator<Workload> {
+  const { session } = connection
+  const indexed = await findInIndex(connection, id, options)
+  const namesakes = indexed === undefined ? ((await machinesById(connection, options)).get(id) ?? []) : []
+  const ref = indexed ?? namesakes[0]?.ref
+  if (ref !== undefined) yield await workloadOf(await readMachine(session, ref, options), namesakes, places, options)
 }

@@ -152,9 +152,9 @@ export async function undoSwap(
   return 'undone'
 }
 
-/** Every machine that is on its way into the place of a replica, of any system, as the intent that finishes it. Reads only. */
-export async function* replicaLeftovers(connection: Connection, provider: string, options: CallOptions): AsyncGenerator<Intent> {
-  for await (const one of annotatedMachines(connection.session, options)) {
+/** Those that are on their way into the place of a replica, of any system, as the intents that finish it. */
+export function* replicaLeftovers(machines: readonly AnnotatedMachine[], provider: string): Generator<Intent> {
+  for (const one of machines) {
     if (!isSwapping(one)) continue
     const { mark, takes } = one.marked
     const data = { machine: one.name, target: takes.id, name: takes.name }

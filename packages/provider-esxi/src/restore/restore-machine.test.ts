@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { disksOf, rejection, restoreHost } from '../../test/support/restore-host.ts'
 import { defaultDisks, image, nvram, restorePoint } from '../../test/support/restore-point.ts'
 import { readMark, withMark as withMarkLine } from '../mark.ts'
-import { deliveredRestore, restoreLeftovers } from './undo-restore.ts'
+import { listLeftovers } from '../undo.ts'
+import { deliveredRestore } from './undo-restore.ts'
 
 // Not the bytes themselves: comparing a million elements one by one takes minutes.
 const sumOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -68,7 +69,7 @@ test('a delivered restore is found by the mark of its run, is never undone, and 
     expect(await withMark(host, run)).toEqual(result)
     expect(await run.undoOpen()).toEqual([{ delivered: result }])
     expect(host.names()).toEqual(['web'])
-    for await (const left of restoreLeftovers(host.connection, 'esxi', { signal: run.run.signal })) throw new Error(left.id)
+    for await (const left of listLeftovers(host.connection, 'esxi', { signal: run.run.signal })) throw new Error(left.id)
   }))
 
 test('a test copy has no network, another identity, and is undone although it runs', () =>

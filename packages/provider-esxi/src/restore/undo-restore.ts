@@ -86,9 +86,9 @@ export async function deliveredRestore(
   return undefined
 }
 
-/** Every machine that is still unfinished, of any system, as the intent that removes it. Reads only. */
-export async function* restoreLeftovers(connection: Connection, provider: string, options: CallOptions): AsyncGenerator<Intent> {
-  for await (const { marked, name } of annotatedMachines(connection.session, options)) {
+/** Those that are still unfinished, of any system, as the intents that remove them. */
+export function* restoreLeftovers(machines: readonly AnnotatedMachine[], provider: string): Generator<Intent> {
+  for (const { marked, name } of machines) {
     if (marked === undefined || !isUnfinished(marked)) continue
     const { mark } = marked
     const data = { machine: name, abandon: true }
