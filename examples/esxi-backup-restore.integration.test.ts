@@ -18,13 +18,14 @@ afterEach(() => rm(temporary, { recursive: true, force: true }))
 interface Given {
   readonly words?: readonly string[]
   readonly environment?: { readonly [name: string]: string }
-  /** What is typed. */
-  readonly input?: string
+  /** What a program writes to it. `undefined`: that takes its time. */
+  readonly input?: string | undefined
   /** Interrupts it as soon as this is so. */
-  readonly until?: () => boolean
+  readonly until?: (output: string) => boolean
 }
 
-async function runExample({ words = [], environment = {}, input = '', until }: Given = {}) {
+async function runExample(given: Given = {}) {
+  const { words = [], environment = {}, input, until } = { input: '', ...given }
   const script = fileURLToPath(new URL('esxi-backup-restore/main.ts', import.meta.url))
   const child = spawn(process.execPath, ['--conditions=@holdfast/source', script, ...words], {
     env: { ...process.env, TMPDIR: temporary, ...environment },
@@ -34,9 +35,11 @@ async function runExample({ words = [], environment = {}, input = '', until }: G
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text
     })
-  child.stdin.end(input)
+  if (input !== undefined) child.stdin.end(input)
   const watch = setInterval(() => {
-    if (until?.()) child.kill('SIGINT')
+    if (!until?.(output)) return
+    clearInterval(watch)
+    child.kill('SIGINT')
   }, 5)
   const [code] = await once(child, 'close').finally(() => clearInterval(watch))
   return { code, output, last: output.trimEnd().split('\n').at(-1) ?? '' }
@@ -112,7 +115,10 @@ describeWithPeer('qemu-img', 'esxi-backup-restore with a host of its user', () =
     expect([machine.snapshots, host.sessions(), host.leases.open.size, await readdir(temporary)]).toEqual([[], 0, 0, []])
   })
 
-  test('of several datastores one is asked for with the flag of this program', async () => {
+  test.each([
+    { more: [], told: 'There are several datastores. Give --datastore: one of slow, fast' },
+    { more: ['--datastore', 'fsat'], told: 'There is no datastore fsat. Give --datastore: one of slow, fast' },
+  ])('of several datastores one is asked for before anything is backed up, $more', async ({ more, told }) => {
     await using other = await startEsxiSimulator({
       password,
       machines: [{ name: 'shop one', uuid: '4203a1d0-0000-4000-8000-00000000000d' }],
@@ -128,9 +134,10 @@ describeWithPeer('qemu-img', 'esxi-backup-restore with a host of its user', () =
       '--machine',
       'shop one',
     ]
-    const { code, output } = await runExample({ words: login, input: password })
-    expect(output).toContain('Give --datastore: one of "slow", "fast".')
-    expect(code).toBe(1)
+    const { code, output } = await runExample({ words: [...login, ...more], input: password })
+    expect(output).toContain(told)
+    expect(code).toBe(2)
+    expect(other.calls).not.toContain('ExportVm')
   })
 
   test.each([
@@ -156,11 +163,27 @@ describeWithPeer('qemu-img', 'esxi-backup-restore with a host of its user', () =
     { given: ['--url', 'https://esxi.example'] },
     { given: ['--machine', 'web'] },
     { given: ['--url', 'esxi.example', '--user', 'root', '--machine', 'web'] },
-    { given: ['--help'] },
   ])('$given: half of the words are not taken for a host', async ({ given }) => {
     const { code, output } = await runExample({ words: given })
     expect(output).toContain('expected: --url https://HOST --user USER --thumbprint SHA256 --machine NAME')
     expect(output).not.toContain('    at ')
     expect(code).toBe(2)
+  })
+
+  test.each(['--help', '-h'])('%s is answered, and no mistake', async (help) => {
+    const { code, output } = await runExample({ words: [help] })
+    expect(output).toContain('The password comes from ESXI_PASSWORD')
+    expect(code).toBe(0)
+  })
+
+  test('without a password nobody logs in', async () => {
+    const { code, last } = await runExample({ words: words(), environment: { ESXI_PASSWORD: '' } })
+    expect([code, last]).toEqual([2, 'There is no password. Give it in ESXI_PASSWORD, or let a program write it to standard input.'])
+    expect(host.calls).not.toContain('Login')
+  })
+
+  test('an interrupt while the password is waited for ends it', async () => {
+    const { code } = await runExample({ words: words(), input: undefined, until: (output) => output.includes('is read from') })
+    expect(code).toBe(130)
   })
 })

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEngine, type Engine, formatBytes, localRepository, type RunHandle } from '@holdfast/core'
-import { HoldfastError } from '@holdfast/core/spec'
+import { HoldfastError, type Provider } from '@holdfast/core/spec'
 import { esxi } from '@holdfast/provider-esxi'
 import { sqlite } from '@holdfast/store-sqlite'
 import { checkPackages, compareDisks, disksIn } from './compare.ts'
@@ -41,17 +41,28 @@ async function backUp(engine: Engine, provider: string, id: string): Promise<str
   return point
 }
 
+/** A name that does not fit is told before hours of reading. */
+async function refuseDatastore(host: Provider, datastore: string | undefined): Promise<void> {
+  const names = (await host.check({ signal })).flatMap(({ name }) =>
+    name.startsWith('datastore ') ? [name.slice('datastore '.length)] : [],
+  )
+  if (datastore === undefined ? names.length > 1 : !names.includes(datastore))
+    throw new UsageError(
+      `${datastore === undefined ? 'There are several datastores' : `There is no datastore ${datastore}`}. Give --datastore: one of ${names.join(', ')}`,
+    )
+}
+
 async function main(
   { from, to, machine, name: copy = `${machine}-restored`, datastore, writeDisks }: Hosts,
   folder: string,
 ): Promise<boolean> {
   const backups = join(folder, 'backups')
-  const host = esxi(from)
+  const [host, target] = [esxi(from), esxi(to)]
   const engine = await createEngine({
     name: 'esxi-example',
     store: sqlite({ file: join(folder, 'catalog.db') }),
     repositories: { main: localRepository({ folder: backups }) },
-    providers: { from: host, to: esxi(to) },
+    providers: { from: host, to: target },
   })
   try {
     await engine.start()
@@ -63,12 +74,14 @@ async function main(
     const id = ids.get(machine)
     if (id === undefined) throw new UsageError(`There is no machine ${machine}. There are: ${[...ids.keys()].join(', ')}`)
     if (from === to && ids.has(copy)) throw new UsageError(`There is a machine ${copy} already. Give the copy another name: --name NAME`)
+    await refuseDatastore(target, datastore)
     say(`back up ${machine}`)
     const point = await backUp(engine, 'from', id)
     say(`restore it as ${copy}`)
     const { workload } = await watched(
       engine.restore({ provider: 'from', id }, { provider: 'to', name: copy, ...(datastore && { options: { datastore } }) }),
     )
+    if (!writeDisks) say(`  ${copy} is on ${to.host} now, and stays there`)
     const [originals, copies] = writeDisks
       ? [await writeDisks(machine, folder), await writeDisks(copy, folder)]
       : // A real host shows its disks by an export alone.
@@ -82,7 +95,7 @@ async function main(
 
 /** Answers with the exit code. */
 async function tried(): Promise<number> {
-  await using hosts = await openHosts()
+  await using hosts = await openHosts({ signal })
   const parent = hosts.folder ?? tmpdir()
   const folder = await mkdtemp(join(parent, 'holdfast-esxi-')).catch((cause: Error) => {
     throw new UsageError(`No folder can be made in ${parent}: ${cause.message}`, { cause })
@@ -96,15 +109,14 @@ async function tried(): Promise<number> {
   }
 }
 
-/** Answers with the exit code. Options of a restore are flags here. */
+/** Answers with the exit code. */
 function failed(error: unknown): number {
   if (interrupted.signal.aborted)
     say(`${(interrupted.signal.reason as Error).message}; what was under way is undone, and the backups are removed.`)
-  else if (HoldfastError.isInstance(error))
-    say(`${error.message}\n${error.remedy.replaceAll('options.datastore:', '--datastore:')} (${error.code})`)
+  else if (HoldfastError.isInstance(error)) say(`${error.message}\n${error.remedy} (${error.code})`)
   else if (error instanceof UsageError) say(error.message)
   else throw error
-  return interrupted.signal.aborted ? 130 : error instanceof UsageError ? 2 : 1
+  return interrupted.signal.aborted ? 130 : error instanceof UsageError ? error.exitCode : 1
 }
 
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupted.abort(new Error(`Stopped by ${name}`)))

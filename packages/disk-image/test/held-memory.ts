@@ -4,33 +4,37 @@ import { runInNewContext } from 'node:vm'
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
+function usedBytes(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
 /** Bytes in use that something holds. Garbage is left out: when it is collected is chance, and on a busy machine late. */
 function heldBytes(): number {
   collect()
   // The memory of array buffers that the first found dead is counted as free by the second.
   collect()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
+  return usedBytes()
 }
 
-const firstLooks = 64
-const laterLooks = 256
-
 export interface HeldMemory {
-  /** Call it for each piece of the work. It measures the first 64 times, then each 256th: collecting takes milliseconds. */
+  /** Call it for each piece of the work. */
   look(): void
-  /** The most that was held at a look, in bytes, above what was held at the start. */
+  /** The most at any look, in bytes, above the least: with garbage as long as that is below the ceiling, without it where not. */
   growth(): number
 }
 
-export function watchHeldMemory(): HeldMemory {
-  const before = heldBytes()
-  let [most, looks] = [before, 0]
+/** @param ceiling Bytes. Collecting takes milliseconds, so it is done only where there is more than that. */
+export function watchHeldMemory(ceiling: number): HeldMemory {
+  let [least, most] = [heldBytes(), 0]
   return {
     look() {
-      looks += 1
-      if (looks <= firstLooks || looks % laterLooks === 0) most = Math.max(most, heldBytes())
+      const used = usedBytes()
+      // What tests before this one have left goes when it likes.
+      least = Math.min(least, used)
+      const growth = used - least
+      most = Math.max(most, growth < ceiling ? growth : heldBytes() - least)
     },
-    growth: () => most - before,
+    growth: () => most,
   }
 }

@@ -8,7 +8,7 @@ import { openQcow2 } from './open.ts'
 
 const mebibyte = 1024 * 1024
 const tebibyte = 1024 * 1024 * mebibyte
-const ceiling = 8 * mebibyte
+const ceiling = 4 * mebibyte
 
 /** A huge disk that holds one piece of noise wherever its extents say data. */
 function sparseDisk(size: number, extents: readonly Extent[]): MappedBlocks {
@@ -26,7 +26,7 @@ function sparseDisk(size: number, extents: readonly Extent[]): MappedBlocks {
 /** The most that is held while a stream passes, above that at its start, and its length. */
 async function measure(blocks: MappedBlocks, covers: 'all' | 'changes') {
   let sums = 0
-  const memory = watchHeldMemory()
+  const memory = watchHeldMemory(ceiling)
   const onSums = (batch: readonly unknown[]) => {
     sums += batch.length
     memory.look()

@@ -7,7 +7,7 @@ import { packQcow2 } from './pack.ts'
 
 const mebibyte = 1024 * 1024
 const tebibyte = 1024 * 1024 * mebibyte
-const ceiling = 32 * mebibyte
+const ceiling = 28 * mebibyte
 
 /** A huge disk that holds half a cluster of noise wherever its extents say data. */
 function sparseDisk(size: number, extents: readonly Extent[]): MappedBlocks {
@@ -25,7 +25,7 @@ function sparseDisk(size: number, extents: readonly Extent[]): MappedBlocks {
 
 /** The most that is held while an image is written, above that at its start, and the length of the file. */
 async function measure(blocks: MappedBlocks, covers: 'all' | 'changes') {
-  const memory = watchHeldMemory()
+  const memory = watchHeldMemory(ceiling)
   let [sums, length] = [0, 0]
   const target = {
     async write(bytes: Uint8Array, offset: number) {
