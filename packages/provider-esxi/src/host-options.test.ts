@@ -32,6 +32,10 @@ it.each([
   )
 })
 
+it('refuses an empty password before anything is asked for', () => {
+  expect(() => parseHostOptions({ ...login, password: '' })).toThrow('esxi: password is (hidden): a password has at least one character')
+})
+
 it('refuses a host that is there twice', () => {
   expect(() => mapped({ A: '1.1.1.1', a: '2.2.2.2' })).toThrow(/the same host is there twice/)
 })
