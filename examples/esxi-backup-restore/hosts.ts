@@ -81,8 +81,14 @@ export async function openHosts({ signal }: { readonly signal: AbortSignal }): P
   const { hostname, port } = new URL(url)
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
   if (thumbprint === undefined) {
-    const soon = AbortSignal.any([signal, AbortSignal.timeout(30_000)])
-    const { sha256, subject } = await readHostCertificate(host, Number(port || 443), { signal: soon })
+    const late = AbortSignal.timeout(30_000)
+    const shown = readHostCertificate(host, Number(port || 443), { signal: AbortSignal.any([signal, late]) })
+    const { sha256, subject } = await shown.catch((cause) => {
+      if (!late.aborted) throw cause
+      throw new UsageError(
+        `${host} has shown no certificate within 30 s. Look whether it is a host, and whether the port is that of its API.`,
+      )
+    })
     throw new UsageError(
       `${host} shows the certificate of ${subject}. Compare it with the console of the host, and give it: --thumbprint ${sha256}`,
     )

@@ -46,6 +46,8 @@ async function refuseDatastore(host: Provider, datastore: string | undefined): P
   const names = (await host.check({ signal })).flatMap(({ name }) =>
     name.startsWith('datastore ') ? [name.slice('datastore '.length)] : [],
   )
+  // A host that does not tell them is asked by the restore.
+  if (names.length === 0) return
   if (datastore === undefined ? names.length > 1 : !names.includes(datastore))
     throw new UsageError(
       `${datastore === undefined ? 'There are several datastores' : `There is no datastore ${datastore}`}. Give --datastore: one of ${names.join(', ')}`,

@@ -33,7 +33,9 @@ it.each([
 })
 
 it('refuses an empty password before anything is asked for', () => {
-  expect(() => parseHostOptions({ ...login, password: '' })).toThrow('esxi: password is (hidden): a password has at least one character')
+  expect(() => parseHostOptions({ ...login, password: '' })).toThrow(
+    'esxi: password is (hidden): it is empty; expected the password of the user',
+  )
 })
 
 it('refuses a host that is there twice', () => {

@@ -54,7 +54,7 @@ const schema = z.strictObject({
   port: z.int().min(1).max(65_535).default(443),
   user: z.string().min(1),
   // An ESXi host has no account without one, and some wrong ones in a row lock it.
-  password: z.string().refine((text) => text !== '', 'a password has at least one character'),
+  password: z.string().refine((text) => text !== '', 'it is empty; expected the password of the user'),
   thumbprint: z.string().refine(isThumbprint, 'expected a SHA-256 or SHA-1 in hexadecimal').optional(),
   stallMs: z.int().min(1).default(900_000),
   hostMap,

@@ -3,8 +3,15 @@ import type { Connection } from '../connection.ts'
 import { nameOf } from '../vim25/host-requests.ts'
 import type { MoRef } from '../vim25/values.ts'
 import { type FoundMachine, foundMachine } from './found-machine.ts'
-import { isUnread, type MachineIdentity, type Read, readIdentities, readMachine, workloadIdOf } from './machine-properties.ts'
-import { decodeName } from './object-name.ts'
+import {
+  displayNameOf,
+  isUnread,
+  type MachineIdentity,
+  type Read,
+  readIdentities,
+  readMachine,
+  workloadIdOf,
+} from './machine-properties.ts'
 import { createPlaces } from './places.ts'
 
 /** Names in a message: enough to see what was meant. */
@@ -19,7 +26,7 @@ interface Named {
 const named = (read: Read<MachineIdentity>): Named => ({
   ref: read.ref,
   id: workloadIdOf(read),
-  name: decodeName(read.properties.name ?? read.ref.value),
+  name: displayNameOf(read),
 })
 
 function notFound(id: string, machines: readonly Named[], where: string): HoldfastError {
@@ -106,7 +113,7 @@ export async function findMachine(connection: Connection, id: string, options: C
   const file = read.properties['summary.config.vmPathName']
   throw new HoldfastError(
     'UNREACHABLE',
-    `${nameOf(connection.settings)} cannot read the machine ${decodeName(read.properties.name ?? ref.value)} (${state})${file === undefined ? '' : `, which is ${file}`}.`,
+    `${nameOf(connection.settings)} cannot read the machine ${displayNameOf(read)} (${state})${file === undefined ? '' : `, which is ${file}`}.`,
     { remedy: 'Look whether its datastore is there and whether its host is connected.', details: { id, state } },
   )
 }

@@ -3,6 +3,7 @@ import { type Retrieved, retrieveAll, retrieveOne } from '../vim25/retrieve.ts'
 import { powerState } from '../vim25/schema/fault-types.ts'
 import type { Session } from '../vim25/session.ts'
 import type { MoRef, ValueOf } from '../vim25/values.ts'
+import { decodeName } from './object-name.ts'
 
 /** What tells one machine from another. */
 const identity = {
@@ -80,6 +81,9 @@ export function idOf(properties: MachineIdentity): string | undefined {
     undefined
   )
 }
+
+/** What people call it; of one that the host cannot read at all, its place in the list. */
+export const displayNameOf = ({ ref, properties }: Read<MachineIdentity>): string => decodeName(properties.name ?? ref.value)
 
 /** Of a machine that nobody knows the id of only its place in the list of the host is left to name it by, until it can be read again. */
 const unread = 'unread-'

@@ -1,10 +1,10 @@
 import type { CallOptions, Json, Workload } from '@holdfast/core/spec'
 import type { Connection } from '../connection.ts'
-import type { MoRef } from '../vim25/values.ts'
 import { isOf } from './devices.ts'
 import { findInIndex } from './find-machine.ts'
 import { type FoundMachine, foundMachine } from './found-machine.ts'
 import {
+  displayNameOf,
   type MachineIdentity,
   type MachineProperties,
   type Read,
@@ -13,28 +13,20 @@ import {
   readMachines,
   workloadIdOf,
 } from './machine-properties.ts'
-import { decodeName } from './object-name.ts'
 import { obstaclesOf } from './obstacles.ts'
 import { createPlaces, type Places } from './places.ts'
 
 /** Machines by id; more than one with an id: the files of a machine were copied. */
-type Namesakes = ReadonlyMap<string, readonly Named[]>
-
-interface Named {
-  readonly ref: MoRef<'VirtualMachine'>
-  readonly name: string
-}
+type Namesakes = ReadonlyMap<string, readonly Read<MachineIdentity>[]>
 
 async function machinesById({ session }: Connection, options: CallOptions): Promise<Namesakes> {
-  const machines = new Map<string, readonly Named[]>()
+  const machines = new Map<string, readonly Read<MachineIdentity>[]>()
   for await (const one of readIdentities(session, options)) {
     const id = workloadIdOf(one)
-    machines.set(id, [...(machines.get(id) ?? []), { ref: one.ref, name: nameOf(one) }])
+    machines.set(id, [...(machines.get(id) ?? []), one])
   }
   return machines
 }
-
-const nameOf = ({ properties, ref }: Read<MachineIdentity>): string => decodeName(properties.name ?? ref.value)
 
 /** Custom attributes, which a vCenter server has. */
 function labelsOf({ availableField = [], customValue = [] }: MachineProperties): { readonly [name: string]: string } | undefined {
@@ -83,16 +75,16 @@ function hardwareOf(found: FoundMachine): { readonly [name: string]: Json } {
 const usedBy = ({ 'storage.perDatastoreUsage': usage }: MachineProperties): number | undefined =>
   usage?.reduce((sum, { committed }) => sum + committed, 0)
 
-function namesakesObstacle(namesakes: readonly Named[]): readonly Json[] {
+function namesakesObstacle(namesakes: readonly Read<MachineIdentity>[]): readonly Json[] {
   if (namesakes.length < 2) return []
-  const names = namesakes.map(({ name }) => name).join(', ')
+  const names = namesakes.map(displayNameOf).join(', ')
   const message = `Several machines have this id: ${names}. One is a copy of the files of the other: take it out of the inventory, register it again, and answer "I copied it" when it starts.`
   return [{ kind: 'same-id', message, stops: true }]
 }
 
 async function workloadOf(
   read: Read<MachineProperties>,
-  namesakes: readonly Named[],
+  namesakes: readonly Read<MachineIdentity>[],
   places: Places,
   options: CallOptions,
 ): Promise<Workload> {
@@ -107,7 +99,7 @@ async function workloadOf(
   const [usedBytes, labels] = [usedBy(properties), labelsOf(properties)]
   return {
     id,
-    name: nameOf(read),
+    name: displayNameOf(read),
     kind: 'machine',
     ...(usedBytes !== undefined && { usedBytes }),
     ...(labels !== undefined && { labels }),
